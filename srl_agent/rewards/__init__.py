@@ -1,7 +1,8 @@
 """Rewards by name: what an action earns for its likeness to the expert's, from two texts and no state.
 
 A reward is built from the `reward` section of the configuration and is a pure function of (policy text,
-expert text) pairs. It takes a batch, because the fast implementations spread a batch over the cores themselves.
+expert text) pairs. It takes a batch, because the fast implementations spread a batch over the cores
+themselves.
 """
 
 from __future__ import annotations

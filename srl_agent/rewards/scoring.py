@@ -20,8 +20,8 @@ def make_scorer(
     """The scorer of a domain whose actions `read_action` reads out of an output.
 
     `comparable_text` turns an action's text into what the reward compares (see `reward.text`). The outputs
-    come without end-of-sequence and padding tokens. The scorer raises ScoreError where the numbers of outputs and
-    experts differ or an expert's action cannot be read.
+    come without end-of-sequence and padding tokens. The scorer raises ScoreError where the numbers of
+    outputs and experts differ or an expert's action cannot be read.
     """
     reward = build_reward(config)
 

@@ -38,23 +38,21 @@ class Similarity:
 def ratios(pairs: Sequence[tuple[str, str]], autojunk: bool) -> list[float]:
     """`[difflib.SequenceMatcher(None, a, b, autojunk).ratio() for a, b in pairs]`, faster."""
     if autojunk:
-        return [_ratio(a, b, autojunk=True) for a, b in pairs]
-    # difflib_fast takes UTF-8, which has no lone surrogates (JSON can hold them: "\ud800").
-    plain = [index for index, (a, b) in enumerate(pairs) if _encodable(a) and _encodable(b)]
-    fast = dict(zip(plain, difflib_fast.ratio([pairs[index] for index in plain]), strict=True))
-    return [
-        fast[index] if index in fast else _ratio(a, b, autojunk=False) for index, (a, b) in enumerate(pairs)
-    ]
+        return [cydifflib.SequenceMatcher(None, a, b, autojunk=True).ratio() for a, b in pairs]
+    values: list[float] = difflib_fast.ratio([_encodable(a, b) for a, b in pairs])
+    return values
 
 
-def _ratio(a: str, b: str, autojunk: bool) -> float:
-    ratio: float = cydifflib.SequenceMatcher(None, a, b, autojunk=autojunk).ratio()
-    return ratio
+def _encodable(a: str, b: str) -> tuple[str, str]:
+    """Both texts with lone surrogates (JSON can hold them) replaced by characters that neither text has.
 
-
-def _encodable(text: str) -> bool:
+    difflib_fast takes UTF-8, which knows no surrogates; the ratio depends only on which characters are equal.
+    """
     try:
-        text.encode("utf-8")
+        (a + b).encode("utf-8")
     except UnicodeEncodeError:
-        return False
-    return True
+        used = set(a) | set(b)
+        unused = (chr(code) for code in range(0xE000, 0x110000) if chr(code) not in used)
+        table = {ord(character): next(unused) for character in used if "\ud800" <= character <= "\udfff"}
+        return a.translate(table), b.translate(table)
+    return a, b
