@@ -1,0 +1,5 @@
+"""The error vocabulary of this package: a failed command is data (its exit status), a failed sandbox raises."""
+
+
+class SandboxError(RuntimeError):
+    """The place where commands run, or what was to be recorded there, is not what it must be."""
