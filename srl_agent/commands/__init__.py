@@ -1,0 +1,1 @@
+"""What each command of the command line does; `srl_agent.cli` finds them by name and imports them late."""

@@ -1,0 +1,152 @@
+"""`srl-agent train`: load data and model, run the stages, say where the results are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+
+from srl_agent.choices import Machine, this_machine
+from srl_agent.config import Config
+from srl_agent.config_load import dump_config
+from srl_agent.domain import StepSets, find_domain
+from srl_agent.errors import ConfigError
+from srl_agent.models import load_tokenizer, resolve_model
+from srl_agent.progress import Progress
+from srl_agent.run_dir import new_run, provenance, read_jsonl, write_json, write_text
+from srl_agent.stages import StageContext, run_stages
+
+
+def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str]) -> int:
+    """Train as configured; with `resume`, go on in that run directory. Returns the exit status."""
+    quieten_libraries()
+    torch.set_num_threads(config.trainer.threads or os.cpu_count() or 1)
+    machine = this_machine()
+    progress = Progress(machine.main)
+    domain = find_domain(config.domain)
+    tokenizer = load_tokenizer(config.model.name)
+    steps = domain.load_steps(config, token_counter(tokenizer))
+    floors = domain.floors(config, steps.train)
+    _say_choices(progress, config, machine, steps, floors, why)
+    if dry_run:
+        progress.console.print(dump_config(config), markup=False)
+        return 0
+    folder = resume or new_run(config.output, default_folder(config))
+    if machine.main:
+        _write_provenance(folder, config, machine, steps, floors)
+    progress.say(f"run directory: {folder}")
+
+    def context(stage: str) -> StageContext:
+        return StageContext(config, folder, stage, machine, domain, steps, tokenizer, floors, progress)
+
+    checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
+    _say_results(progress, config, folder, checkpoint)
+    return 0
+
+
+def quieten_libraries() -> None:
+    """Keep the terminal for our own lines: progress bars and informational logs of the libraries are off."""
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+
+
+def token_counter(tokenizer: Any) -> Callable[[str], int]:
+    """Tokens of a text under the policy's tokenizer, without special tokens."""
+
+    def count(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return count
+
+
+def default_folder(config: Config) -> Path:
+    """`runs/<domain>-<preset>-<date and time>`, numbered on if it is taken."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    base = Path("runs") / f"{config.domain.rpartition(':')[2].lower()}-{config.preset or 'custom'}-{stamp}"
+    taken = [base, *[base.with_name(f"{base.name}-{number}") for number in range(2, 100)]]
+    return next((path for path in taken if not path.exists()), base)
+
+
+def _say_choices(
+    progress: Progress,
+    config: Config,
+    machine: Machine,
+    steps: StepSets,
+    floors: Mapping[str, float],
+    why: Sequence[str],
+) -> None:
+    device = machine.accelerator or f"CPU, {torch.get_num_threads()} threads"
+    progress.heading(f"srl-agent train --domain {config.domain}")
+    for line in why:
+        progress.say(line)
+    progress.facts(
+        {
+            "model": f"{config.model.name}, {config.model.dtype}",
+            "device": device + (f", {machine.processes} processes" if machine.processes > 1 else ""),
+            "stages": " -> ".join(config.stages),
+            "reward": f"{config.reward.name}, text {config.reward.text}, autojunk {config.reward.autojunk}",
+            "sandbox": "none: these stages compare with recorded actions and run no command",
+        }
+    )
+    for line in steps.summary:
+        progress.say(line)
+    if floors:
+        cells = ", ".join(f"{name} {value:.3f}" for name, value in floors.items())
+        progress.say(f"reward floors (no skill needed): {cells}")
+
+
+def _write_provenance(
+    folder: Path, config: Config, machine: Machine, steps: StepSets, floors: Mapping[str, float]
+) -> None:
+    facts = {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seed": config.seed,
+        "accelerator": machine.accelerator,
+        "processes": machine.processes,
+        "threads": torch.get_num_threads(),
+        "data_sha256": steps.digest,
+        "train_steps": len(steps.train),
+        "held_out_steps": len(steps.held_out),
+        "reward": config.reward.model_dump(),
+        "reward_floors": dict(floors),
+    }
+    record = folder / "run.json"
+    if not record.exists():
+        write_json(record, provenance(facts))
+    else:
+        _check_same_data(record, steps)
+    write_text(folder / "config.yaml", dump_config(config))
+
+
+def _check_same_data(record: Path, steps: StepSets) -> None:
+    before = json.loads(record.read_text(encoding="utf-8")).get("data_sha256")
+    if before != steps.digest:
+        raise ConfigError(
+            f"data.path: the data has changed since this run began ({record} has another digest)"
+        )
+
+
+def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: Path) -> None:
+    rows = read_jsonl(folder / "metrics.jsonl")
+    rewards = [row["held_out/reward"] for row in rows if "held_out/reward" in row]
+    progress.heading("Done")
+    facts = {
+        "checkpoint": f"{checkpoint} (Hugging Face layout)",
+        "metrics": str(folder / "metrics.jsonl"),
+        "samples": f"{folder / 'samples'} (every group with its rewards)",
+        "settings": f"{folder / 'config.yaml'}, {folder / 'run.json'}",
+    }
+    if rewards:
+        facts["held-out reward"] = f"{rewards[0]:.3f} at the start of srl -> {rewards[-1]:.3f} at the end"
+    facts["go on"] = (
+        f"srl-agent train --domain {config.domain} --set model.name={checkpoint} --set stages=[srl]"
+    )
+    progress.facts(facts)

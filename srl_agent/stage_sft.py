@@ -1,0 +1,42 @@
+"""The supervised stage: teach the expert's thought and action in the output format, one step an example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import Dataset
+
+from srl_agent.held_out import chat
+from srl_agent.models import load_policy
+from srl_agent.stages import StageContext
+from srl_agent.trl_trainer import Hooks, SupervisedTrainer, sft_arguments
+
+
+def run_sft(context: StageContext, weights: str) -> None:
+    """Train from `weights` and leave complete checkpoints in the stage's folder."""
+    config, machine, latest = context.config, context.machine, context.latest()
+    rows = [
+        {
+            "prompt": chat(step),
+            "completion": [{"role": "assistant", "content": context.domain.supervised_target(step)}],
+        }
+        for step in context.steps.train
+    ]
+    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record))
+    trainer = SupervisedTrainer(
+        model=load_policy(weights),
+        args=sft_arguments(config, context.folder, machine.processes, bool(machine.accelerator)),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=context.tokenizer,
+        callbacks=[hooks],
+    )
+    context.progress.heading(f"Stage sft: {len(rows)} examples, from {weights}")
+    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+
+
+def _on_log(context: StageContext, trainer: Any, step: int, record: dict[str, Any]) -> None:
+    context.log(step, record)
+    values = {"loss": f"{record['loss']:.3f}"}
+    if "mean_token_accuracy" in record:
+        values["token accuracy"] = f"{record['mean_token_accuracy']:.3f}"
+    context.progress.step("sft", step, trainer.state.max_steps, values)

@@ -1,0 +1,151 @@
+"""The reinforcement stage: GRPO on the expert's steps, with evaluation on held-out steps and samples for reading."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from datasets import Dataset
+
+from srl_agent.choices import check_processes, choose_engine, choose_loss_pass
+from srl_agent.config import Config
+from srl_agent.domain import StepSets
+from srl_agent.dynamic_sampling import StepStream
+from srl_agent.held_out import chat, held_out_metrics
+from srl_agent.models import load_policy
+from srl_agent.run_dir import append_jsonl, marker
+from srl_agent.stages import StageContext
+from srl_agent.step_reward import StepReward
+from srl_agent.trl_trainer import Fill, Hooks, SrlTrainer, grpo_arguments
+
+ROW_FIELDS = ("expert_action", "instance_id", "traj_id", "step", "n_steps", "source")
+
+
+def run_srl(context: StageContext, weights: str) -> None:
+    """Train from `weights` and leave complete checkpoints in the stage's folder."""
+    latest = context.latest()
+    trainer = build_trainer(context, weights, marker(latest)["stream_position"] if latest else 0)
+    context.progress.heading(f"Stage srl: {len(context.steps.train)} steps, from {weights}")
+    _say_plan(context, trainer)
+    if latest is None:
+        evaluate(context, trainer, 0)
+    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+
+
+def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrainer:
+    """The trainer of this stage, its stream of steps at `position`."""
+    config, machine, steps = context.config, context.machine, context.steps
+    check_processes(config, machine)
+    model = load_policy(weights)
+    engine, why_engine = choose_engine(config, machine)
+    loss_pass, why_loss = choose_loss_pass(config, machine, model)
+    context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
+    config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"engine": engine})})
+    hooks = Hooks(
+        lambda step, record: _on_log(context, trainer, step, record),
+        lambda step: _on_step(context, trainer, step),
+    )
+    trainer = SrlTrainer(
+        config=config,
+        loss_pass=loss_pass,
+        reward=StepReward(context.domain.scorer(config), context.tokenizer),
+        stream=StepStream(len(steps.train), config.seed, position),
+        on_fill=lambda step, fill, metrics: _on_fill(context, step, fill, metrics),
+        model=model,
+        args=grpo_arguments(
+            config, context.folder, srl_steps(config, steps), machine.processes, bool(machine.accelerator)
+        ),
+        train_dataset=Dataset.from_list(_rows(steps)),
+        processing_class=context.tokenizer,
+        callbacks=[hooks],
+    )
+    return trainer
+
+
+def srl_steps(config: Config, steps: StepSets) -> int:
+    """Optimiser steps of the stage: as configured, or enough for the epochs at one prompt a group."""
+    return config.srl.max_steps or math.ceil(
+        config.srl.epochs * len(steps.train) / config.srl.prompts_per_step
+    )
+
+
+def evaluate(context: StageContext, trainer: SrlTrainer, step: int) -> None:
+    """Log the mean reward on the held-out steps with the current weights."""
+    if not context.steps.held_out:
+        return
+    metrics = held_out_metrics(
+        trainer.sample,
+        trainer.reward,
+        context.steps.held_out,
+        context.config.eval.rollouts,
+        context.config.seed,
+        trainer.accelerator.process_index,
+        trainer.accelerator.num_processes,
+    )
+    context.log(step, {f"held_out/{name}": value for name, value in metrics.items()})
+    context.progress.say(
+        f"held-out after {step} steps: reward {metrics['reward']:.3f}, exact {metrics['exact_match']:.3f}, "
+        f"format errors {metrics['format_error_rate']:.3f} ({len(context.steps.held_out)} expert steps)"
+    )
+
+
+def _rows(steps: StepSets) -> list[dict[str, Any]]:
+    return [
+        {"prompt": chat(step), **{name: getattr(step, name) for name in ROW_FIELDS}} for step in steps.train
+    ]
+
+
+def _say_plan(context: StageContext, trainer: SrlTrainer) -> None:
+    srl, rows = context.config.srl, len(context.steps.train)
+    context.progress.say(
+        f"{trainer.args.max_steps} optimiser steps of {srl.prompts_per_step} groups x {srl.rollouts} outputs"
+    )
+    if rows < srl.prompts_per_step:
+        context.progress.warn(
+            f"only {rows} training steps for batches of {srl.prompts_per_step}: each batch repeats prompts; "
+            "lower srl.prompts_per_step or give more data"
+        )
+
+
+def _on_step(context: StageContext, trainer: SrlTrainer, step: int) -> None:
+    every = context.config.eval.every
+    if step == trainer.state.max_steps or (every and step % every == 0):
+        evaluate(context, trainer, step)
+
+
+def _on_fill(context: StageContext, step: int, fill: Fill, metrics: dict[str, float]) -> None:
+    progress = context.progress
+    rewards = {score.reward for score in fill.scores}
+    if metrics["format_error_rate"] == 1.0:
+        progress.warn("every output breaks the format; start with an sft stage, or read the run's samples")
+    elif len(rewards) == 1:
+        progress.warn(f"all rewards are {rewards.pop()}: there is nothing to learn from this batch")
+    if metrics["groups_used"] < context.config.srl.prompts_per_step:
+        progress.warn(
+            f"only {metrics['groups_used']:.0f} of {context.config.srl.prompts_per_step} groups had differing rewards "
+            f"after {metrics['refills']:.0f} refills; the step goes on with those"
+        )
+    if context.machine.main and step % context.config.trainer.samples_every == 0:
+        append_jsonl(context.run / "samples" / f"srl-{step:06d}.jsonl", fill.groups)
+
+
+def _on_log(context: StageContext, trainer: SrlTrainer, step: int, record: dict[str, Any]) -> None:
+    # transformers counts epochs of the loader, which holds no data; ours are passes over the steps.
+    record["epoch"] = record.pop("srl/epoch", None)
+    context.log(step, record)
+    if record.get("completions/clipped_ratio") == 1.0:
+        context.progress.warn(
+            f"all outputs were cut at {context.config.srl.max_completion_tokens} tokens; raise srl.max_completion_tokens"
+        )
+    if "srl/reward" not in record:
+        return
+    values = {
+        "reward": f"{record['srl/reward']:+.3f}",
+        "floor": f"{max(context.floors.values(), default=0.0):.3f}",
+        "kept": f"{record['srl/kept_ratio']:.2f}",
+        "refills": f"{record['srl/refills']:.0f}",
+        "format errors": f"{record['srl/format_error_rate']:.2f}",
+        "exact": f"{record['srl/exact_match']:.2f}",
+        "tokens": f"{record['completions/mean_length']:.0f}",
+    }
+    context.progress.step("srl", step, trainer.state.max_steps, values)

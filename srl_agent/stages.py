@@ -1,0 +1,74 @@
+"""Run the stages of a configuration one after the other in one run directory, each from the weights of the last."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srl_agent.choices import Machine
+from srl_agent.config import Config
+from srl_agent.domain import Domain, StepSets
+from srl_agent.progress import Progress
+from srl_agent.run_dir import append_jsonl, complete_checkpoints, forget_after, marker
+
+STAGES = {"sft": "srl_agent.stage_sft:run_sft", "srl": "srl_agent.stage_srl:run_srl"}
+"""Names of training methods to import paths of functions (StageContext, weights to start from) -> None."""
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage works with."""
+
+    config: Config
+    run: Path
+    stage: str
+    machine: Machine
+    domain: Domain
+    steps: StepSets
+    tokenizer: Any
+    floors: Mapping[str, float]
+    """Mean rewards of outputs that need no skill, to read the training reward against."""
+    progress: Progress
+
+    @property
+    def folder(self) -> Path:
+        """Where the stage keeps its checkpoints."""
+        return self.run / self.stage
+
+    def latest(self) -> Path | None:
+        """The last complete checkpoint of this stage, to go on from."""
+        found = complete_checkpoints(self.folder)
+        return found[-1] if found else None
+
+    def log(self, step: int, record: dict[str, Any]) -> None:
+        """Add a record to the run's metrics, on the main process."""
+        if self.machine.main:
+            append_jsonl(self.run / "metrics.jsonl", [{"stage": self.stage, "step": step, **record}])
+
+
+def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, ...], model: str) -> Path:
+    """Run each stage that is not finished yet; returns the last checkpoint. Killed runs go on where they were saved."""
+    weights = model
+    for stage in stages:
+        context = make_context(stage)
+        checkpoint = context.latest()
+        if checkpoint is None or not _finished(checkpoint):
+            if context.machine.main:
+                forget_after(context.run, stage, marker(checkpoint)["step"] if checkpoint else -1)
+            module, _, function = STAGES[stage].partition(":")
+            getattr(importlib.import_module(module), function)(context, weights)
+            checkpoint = context.latest()
+        else:
+            context.progress.say(f"{stage}: finished before, {checkpoint}")
+        if checkpoint is None:
+            raise RuntimeError(f"stage {stage} ended without a checkpoint in {context.folder}")
+        weights = str(checkpoint)
+    return Path(weights)
+
+
+def _finished(checkpoint: Path) -> bool:
+    record = marker(checkpoint)
+    return bool(record["step"] >= record["max_steps"])

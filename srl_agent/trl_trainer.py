@@ -1,0 +1,359 @@
+"""The one module that touches TRL: GRPOTrainer with dynamic sampling, grouped batches and shared prompts.
+
+Five methods are overridden; `tests/srl_agent/test_trl_contract.py` pins their signatures, so that another TRL fails
+loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `loss_pass`, `rollout`, `step_reward`.
+Left out here: sharing of nested prompts across steps, several processes under the shared pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+from trl.models import unwrap_model_for_generation
+from trl.trainer.utils import split_tensor_dict
+
+from srl_agent.config import Config
+from srl_agent.domain import Score
+from srl_agent.dynamic_sampling import Batch, StepStream, is_informative, merge_groups, silence, take_group
+from srl_agent.loss_pass import shared_prompt_logps
+from srl_agent.rollout import sample_groups
+from srl_agent.run_dir import MARKER, write_json
+from srl_agent.step_reward import StepReward, score_metrics
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Fill:
+    """One batch while it is being filled on this process."""
+
+    kept: list[Batch] = field(default_factory=list)
+    spare: Batch = field(default_factory=dict)
+    scores: list[Score] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    """A record a sampled group, for the run's samples."""
+    rounds: int = 0
+
+
+OnFill = Callable[[int, Fill, dict[str, float]], None]
+"""Called on every process after a batch was filled: (optimiser step, fill, srl metrics)."""
+
+
+class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
+    """GRPO on groups of one expert step each."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        loss_pass: str,
+        reward: StepReward,
+        stream: StepStream,
+        on_fill: OnFill,
+        **trl: Any,
+    ) -> None:
+        self.settings, self.loss_pass, self.reward = config, loss_pass, reward
+        self.stream, self.on_fill = stream, on_fill
+        super().__init__(reward_funcs=reward, **trl)
+        self.remove_callback(PrinterCallback)
+
+    # -- data: rows come from the stream, the loader only counts ---------------------------------------------------
+    def get_train_dataloader(self) -> Any:
+        """A loader of empty batches, one a micro-batch of the whole run: `_prepare_inputs` draws the rows itself."""
+        count = self.args.max_steps * self.args.gradient_accumulation_steps * self.accelerator.num_processes
+        loader = DataLoader(range(count), batch_size=1, collate_fn=list)  # type: ignore[arg-type]  # a range is a map
+        return self.accelerator.prepare(loader)
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        if not self.model.training:
+            return super()._prepare_inputs(generation_batch)
+        parts = self.args.steps_per_generation
+        if self._step % (parts * self.num_iterations) == 0 or self._buffered_inputs is None:
+            # Groups stay whole: stock TRL shuffles outputs, after which no prompt can be shared.
+            self._buffered_inputs = split_tensor_dict(self._fill_batch(), parts)
+        return self._buffered_inputs[self._step % parts]
+
+    # -- dynamic sampling --------------------------------------------------------------------------------------------
+    def _fill_batch(self) -> Batch:
+        """Sample steps until this process holds its share of informative groups, or the bound on refills is reached."""
+        sampling, size = self.settings.srl.dynamic_sampling, self.num_generations
+        need = self.args.generation_batch_size // size // self.accelerator.num_processes
+        fill = Fill()
+        while (missing := self._most(need - len(fill.kept))) > 0 and fill.rounds <= sampling.max_refills:
+            self._sample_round(self._draw(missing), fill)
+        kept = fill.kept[:need]
+        total = int(self._sum(len(kept)))
+        merged = merge_groups(
+            [*kept, *[silence(fill.spare)] * (need - len(kept))], self._tokenizer.pad_token_id
+        )
+        # The loss is a mean over all rows; rows without weight must not shrink the others' share.
+        merged["advantages"] = merged["advantages"] * (need * self.accelerator.num_processes / max(total, 1))
+        merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
+        self._report(fill, total)
+        return merged
+
+    def _sample_round(self, rows: Sequence[Row], fill: Fill) -> None:
+        sampling, size = self.settings.srl.dynamic_sampling, self.num_generations
+        out = self._generate_and_score_completions([dict(row) for row in rows for _ in range(size)])
+        for index, row in enumerate(rows):
+            span = slice(index * size, (index + 1) * size)
+            scores, texts = self.reward.scores[span], self.reward.texts[span]
+            keep = not sampling.enabled or is_informative([score.reward for score in scores], sampling.eps)
+            group = take_group(out, index, size)
+            if keep:
+                fill.kept.append(group)
+            fill.spare = group
+            fill.scores += scores
+            fill.depths += [row["step"]] * size
+            fill.groups.append(_record(row, keep, texts, scores))
+        fill.rounds += 1
+
+    def _draw(self, count: int) -> list[Row]:
+        """`count` rows for this process; the order of the stream does not depend on how many processes share it."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        return [self.train_dataset[index] for index in self.stream.take(count * world)[rank::world]]
+
+    def _most(self, count: int) -> int:
+        return int(self.accelerator.gather(torch.tensor([count], device=self.accelerator.device)).max())
+
+    def _sum(self, value: float) -> float:
+        return float(
+            self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum()
+        )
+
+    def _report(self, fill: Fill, total_kept: int) -> None:
+        sampled = self._sum(len(fill.groups))
+        informative = self._sum(sum(group["kept"] for group in fill.groups))
+        metrics = {
+            "kept_ratio": informative / sampled,
+            "groups_used": float(total_kept),
+            "refills": float(fill.rounds - 1),
+            "epoch": self.stream.position / self.stream.rows,
+            "reward": fmean(score.reward for score in fill.scores),
+            **score_metrics(fill.scores, fill.depths),
+        }
+        for name, value in metrics.items():
+            self._metrics["train"][f"srl/{name}"].append(value)
+        self.on_fill(self.state.global_step + 1, fill, metrics)
+
+    # -- generation --------------------------------------------------------------------------------------------------
+    def _generate_single_turn(
+        self,
+        prompt_ids: Any,
+        images: Any,
+        multimodal_fields: Any,
+        num_generations: int,
+        has_tool_images: bool = False,
+    ) -> Any:
+        if self.use_vllm:
+            return super()._generate_single_turn(
+                prompt_ids, images, multimodal_fields, num_generations, has_tool_images
+            )
+        return self.sample(prompt_ids[::num_generations], num_generations), None
+
+    def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
+        """`rollouts` outputs (token ids) for each prompt (token ids), prompt by prompt, with the current weights."""
+        if self.use_vllm:
+            repeated = [list(prompt) for prompt in prompts for _ in range(rollouts)]
+            outputs: list[list[int]] = super()._generate_single_turn(repeated, None, {}, rollouts)[0]
+            return outputs
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+            ) as model,
+            self.accelerator.autocast(),
+        ):
+            return sample_groups(
+                model,
+                prompts,
+                rollouts,
+                temperature=self.temperature,
+                max_new_tokens=self.max_completion_length,
+                eos_ids=self.eos_token_ids,
+                pad_id=self._tokenizer.pad_token_id,
+            )
+
+    # -- loss --------------------------------------------------------------------------------------------------------
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **extra: Any,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        if self.loss_pass == "plain":
+            return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                compute_entropy,
+                compute_aux_loss,
+                **extra,
+            )
+        unwrapped = self.accelerator.unwrap_model(model)
+        size = self.num_generations
+        parts = []
+        for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True):  # (G, P+C) each
+            with self.accelerator.autocast():
+                parts.append(_group_logps(unwrapped, ids, mask, logits_to_keep, self.temperature))
+        logps = torch.cat([logp for logp, _ in parts])  # (B*G, C)
+        return logps, torch.cat([entropy for _, entropy in parts]) if compute_entropy else None, None
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        state = {"stream_position": self.stream.position}
+        _mark_complete(self, "srl", state)
+
+
+class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
+    """TRL's SFT with our completion marker in each checkpoint."""
+
+    def __init__(self, **trl: Any) -> None:
+        super().__init__(**trl)
+        self.remove_callback(PrinterCallback)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        _mark_complete(self, "sft", {})
+
+
+def _mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        record = {
+            "stage": stage,
+            "step": trainer.state.global_step,
+            "max_steps": trainer.state.max_steps,
+            **state,
+        }
+        write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
+
+
+def _record(row: Row, kept: bool, texts: Sequence[str], scores: Sequence[Score]) -> dict[str, Any]:
+    outputs = [
+        {"text": text, "reward": score.reward, "violation": score.violation, "exact": score.exact}
+        for text, score in zip(texts, scores, strict=True)
+    ]
+    names = ("instance_id", "traj_id", "step", "n_steps", "prompt", "expert_action")
+    return {**{name: row[name] for name in names}, "kept": kept, "outputs": outputs}
+
+
+def _group_logps(
+    model: Any, ids: Tensor, mask: Tensor, completion_width: int, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and entropies (G, C) of one group whose rows share their prompt; ids and mask are (G, P+C)."""
+    width = ids.shape[1] - completion_width
+    prompt = ids[0, :width][mask[0, :width].bool()]
+    if not torch.equal(ids[:, :width], ids[:1, :width].expand(len(ids), -1)):
+        raise RuntimeError(
+            "the rows of a group do not share their prompt; batches must be made of whole groups"
+        )
+    completions, kept = ids[:, width:], mask[:, width:]
+    longest = max(int(kept.sum(1).max()), 1)
+    logps, entropies = shared_prompt_logps(
+        model, prompt, completions[:, :longest], kept[:, :longest], temperature
+    )
+    missing = (0, completion_width - longest)
+    return torch.nn.functional.pad(logps, missing), torch.nn.functional.pad(entropies, missing)
+
+
+def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int, accelerated: bool) -> Any:
+    """TRL's settings for the srl stage."""
+    srl, trainer = config.srl, config.trainer
+    accumulation = srl.prompts_per_step // (srl.micro_batch_prompts * processes)
+    return GRPOConfig(
+        **_common(config, folder, accelerated),
+        max_steps=max_steps,
+        per_device_train_batch_size=srl.micro_batch_prompts * srl.rollouts,
+        gradient_accumulation_steps=accumulation,
+        steps_per_generation=accumulation,  # one generation a step: on-policy, and every checkpoint is at a boundary
+        num_generations=srl.rollouts,
+        max_completion_length=srl.max_completion_tokens,
+        temperature=srl.temperature,
+        learning_rate=srl.learning_rate,
+        lr_scheduler_type=srl.lr_scheduler,
+        warmup_steps=srl.warmup_steps,
+        beta=srl.beta,
+        epsilon=srl.clip_epsilon,
+        max_grad_norm=srl.max_grad_norm,
+        loss_type="grpo",  # mean over tokens, then over sequences (SRL paper, section 3)
+        scale_rewards="group",
+        use_vllm=trainer.engine == "vllm",
+        vllm_mode=trainer.vllm_mode,
+        ignore_data_skip=True,  # the loader holds no data; the stream's position is in the checkpoint
+    )
+
+
+def sft_arguments(config: Config, folder: Path, processes: int, accelerated: bool) -> Any:
+    """TRL's settings for the supervised stage."""
+    sft = config.sft
+    return SFTConfig(
+        **_common(config, folder, accelerated),
+        max_steps=sft.max_steps or -1,
+        num_train_epochs=sft.epochs,
+        per_device_train_batch_size=sft.micro_batch_size,
+        gradient_accumulation_steps=max(1, sft.batch_size // (sft.micro_batch_size * processes)),
+        learning_rate=sft.learning_rate,
+        lr_scheduler_type=sft.lr_scheduler,
+        warmup_steps=sft.warmup_ratio,  # transformers 5 reads a value below 1 as a share of all steps
+        completion_only_loss=True,
+        max_length=None,
+    )
+
+
+def _common(config: Config, folder: Path, accelerated: bool) -> dict[str, Any]:
+    trainer = config.trainer
+    return {
+        "output_dir": str(folder),
+        "seed": config.seed,
+        "use_cpu": not accelerated,
+        "bf16": config.model.dtype == "bfloat16",
+        "gradient_checkpointing": trainer.gradient_checkpointing,
+        "save_strategy": "steps",
+        "save_steps": trainer.save_every,
+        "save_total_limit": trainer.keep_checkpoints,
+        "logging_steps": 1,
+        "logging_first_step": True,
+        "report_to": trainer.report_to,
+        "disable_tqdm": True,
+    }
+
+
+class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+    """Hands the trainer's events to plain functions: log records, step ends and the start of training."""
+
+    def __init__(
+        self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], None] | None = None
+    ) -> None:
+        self.on_log_record, self.on_step = on_log, on_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """A record of one optimiser step; the summary at the end of training is left out."""
+        if logs and "train_runtime" not in logs:
+            self.on_log_record(state.global_step, dict(logs))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """After each optimiser step, before a checkpoint is written."""
+        if state.global_step >= state.max_steps:
+            control.should_save = True  # the last step is always saved
+        if self.on_step is not None:
+            self.on_step(state.global_step)

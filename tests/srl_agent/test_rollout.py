@@ -1,0 +1,59 @@
+"""Sampling with each prompt computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from srl_agent.rollout import sample_groups
+from srl_agent.testing import tiny_model
+
+PROMPTS = [[1, 2, 3, 4, 5], [9], [7, 8, 7]]
+END, PAD = 256, 257
+
+
+def sample(
+    model: Any, rollouts: int, temperature: float, eos_ids: tuple[int, ...] = (END,)
+) -> list[list[int]]:
+    return sample_groups(
+        model, PROMPTS, rollouts, temperature=temperature, max_new_tokens=7, eos_ids=eos_ids, pad_id=PAD
+    )
+
+
+def test_greedy_outputs_equal_those_of_each_prompt_alone() -> None:
+    model = tiny_model()
+    expected = []
+    for prompt in PROMPTS:
+        ids = torch.tensor([prompt])
+        for _ in range(7):
+            ids = torch.cat([ids, model(ids).logits[:, -1:].argmax(-1)], dim=1)
+        expected += [ids[0, len(prompt) :].tolist()] * 2
+    assert sample(model, 2, 0.0) == expected
+
+
+def test_an_output_ends_with_the_first_end_token() -> None:
+    model = tiny_model()
+    first = sample(model, 1, 0.0)[0][2]
+    outputs = sample(model, 1, 0.0, (first, END))
+    assert outputs[0][-1] == first
+    assert first not in outputs[0][:-1]
+
+
+def test_the_same_seed_draws_the_same_outputs() -> None:
+    model = tiny_model()
+    torch.manual_seed(3)
+    once = sample(model, 4, 1.0)
+    torch.manual_seed(3)
+    assert sample(model, 4, 1.0) == once
+    assert len({tuple(output) for output in once[:4]}) > 1
+
+
+def test_more_sequences_than_fit_at_once_are_done_in_turns() -> None:
+    assert len(sample(tiny_model(), 40, 1.0)) == 120
+
+
+def test_the_training_mode_of_the_model_is_restored() -> None:
+    model = tiny_model().train()
+    sample(model, 1, 0.0)
+    assert model.training
