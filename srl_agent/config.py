@@ -104,7 +104,7 @@ class SrlConfig(Section):
     lr_scheduler: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: int = Field(0, ge=0)
     temperature: float = Field(1.0, gt=0)
-    max_completion_tokens: int = Field(1024, ge=8)
+    max_completion_tokens: int = Field(1024, ge=1)
     """Longest output, thinking included."""
     beta: float = Field(0.0, ge=0)
     """KL coefficient; 0 (the paper's) loads no reference model."""
