@@ -10,6 +10,7 @@ from srl_agent.floors import reward_floors
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE, FormatError, Violation, format_output
 from srl_agent.rewards import build_reward
 from srl_agent.rewards.scoring import make_scorer
+from srl_agent.step_sets import load_step_data
 from trajectories.errors import ParseError
 from trajectories.records import Action, StepExample
 from trajectories.render import body_text, parse_action, render_action, scan_action
@@ -31,8 +32,8 @@ class SweDomain:
     """Steps, scoring and targets for expert episodes of repository repair; see `srl_agent.domain.Domain`."""
 
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
-        """See `Domain`; ParseError where the file holds no usable episode."""
-        raise NotImplementedError
+        """See `Domain` and `srl_agent.step_sets.load_step_data`."""
+        return load_step_data(config.data, SYSTEM_PROMPT, count_tokens).sets
 
     def scorer(self, config: Config) -> Scorer:
         """See `Domain`."""

@@ -1,0 +1,173 @@
+"""From a file of expert episodes to training and held-out steps, with an account of everything left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from srl_agent.config import DataConfig
+from srl_agent.domain import StepSets
+from srl_agent.errors import ConfigError
+from srl_agent.floors import evenly
+from trajectories.context import Context, parse_context
+from trajectories.errors import ParseError
+from trajectories.formats import read_episodes
+from trajectories.records import Action, Episode, Message, StepExample, Turn
+from trajectories.report import LossReport
+from trajectories.rows import find_files
+from trajectories.steps import Fits, make_steps, split_held_out
+
+BUNDLED = ("trajectories.demo", "episodes.jsonl")
+BUNDLED_NAME = "the bundled demonstration set"
+SPLIT_SEED = 0
+"""Held-out tasks do not depend on the run's seed: runs of several seeds are compared on the same steps."""
+TOKENS_A_MESSAGE = 8
+"""Allowance for what a chat template puts around one message."""
+
+
+@dataclass(frozen=True)
+class StepData:
+    """Step sets, and the report of what reading the episodes lost."""
+
+    sets: StepSets
+    report: LossReport
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """The steps of several episodes, with the counts that `StepsResult` has for one."""
+
+    steps: list[StepExample]
+    dropped: int
+    shortened: int
+
+
+def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[[str], int]) -> StepData:
+    """Read the episodes that `data` names, leave out failed ones, hold out whole tasks, cut into steps.
+
+    Raises ParseError where the file cannot be read or no training step is left, ConfigError for an impossible
+    `data.context`. `StepSets.digest` is the SHA-256 of names and contents of the files read.
+    """
+    context = _context(data.context)
+    episodes, report, digest = _read(data)
+    solved = [_encodable(episode) for episode in episodes if episode.resolved is not False]
+    if not solved:
+        raise ParseError(f"{_name(data)}: all {len(episodes)} episodes failed their task; expected some that did not")
+    train, held_out = split_held_out(solved, data.held_out_episodes, SPLIT_SEED)
+    fits = token_budget(data.max_prompt_tokens, count_tokens)
+    train_cut, held_out_cut = (_cut(some, data, context, system_prompt, fits) for some in (train, held_out))
+    if not train_cut.steps:
+        raise ParseError(_nothing_left(data, train, train_cut))
+    summary = [
+        f"data: {_name(data)}, {_formats(report)}: {report.episodes_kept} episodes",
+        f"steps: {len(train_cut.steps)} of {len(train)} episodes to train on, "
+        f"{len(held_out_cut.steps)} of {len(held_out)} episodes held out, context {data.context}",
+        *_left_out(data, report, len(episodes) - len(solved), train_cut, held_out_cut),
+    ]
+    thinned = evenly(held_out_cut.steps, data.held_out_steps)
+    if len(thinned) < len(held_out_cut.steps):
+        summary.append(f"evaluated: {len(thinned)} of the held-out steps, evenly spread (data.held_out_steps)")
+    return StepData(StepSets(train_cut.steps, thinned, tuple(summary), digest), report)
+
+
+def token_budget(most: int, count_tokens: Callable[[str], int]) -> Fits:
+    """Whether a prompt has at most `most` tokens: its contents and TOKENS_A_MESSAGE for each message."""
+    count = lru_cache(maxsize=100_000)(count_tokens)  # neighbouring steps share most of their messages
+
+    def fits(prompt: Sequence[Message]) -> bool:
+        return sum(count(message.content) + TOKENS_A_MESSAGE for message in prompt) <= most
+
+    return fits
+
+
+def files_digest(path: Path | str) -> str:
+    """SHA-256 over the name and the content digest of every file that `path` stands for, in sorted order."""
+    lines = []
+    for file in find_files(path):
+        with file.open("rb") as stream:
+            lines.append(f"{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n")
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _name(data: DataConfig) -> str:
+    return data.path or BUNDLED_NAME
+
+
+def _context(text: str) -> Context:
+    try:
+        return parse_context(text)
+    except ParseError as error:
+        raise ConfigError(f"data.{error}") from error
+
+
+def _read(data: DataConfig) -> tuple[list[Episode], LossReport, str]:
+    with ExitStack() as stack:
+        if data.path:
+            path = Path(data.path)
+        else:
+            path = stack.enter_context(resources.as_file(resources.files(BUNDLED[0]) / BUNDLED[1]))
+        episodes, report = read_episodes(path, data.format)
+        return episodes, report, files_digest(path)
+
+
+def _cut(episodes: Sequence[Episode], data: DataConfig, context: Context, system_prompt: str, fits: Fits) -> _Cut:
+    results = [
+        make_steps(
+            episode,
+            context=context,
+            system_prompt=system_prompt,
+            max_observation_chars=data.max_observation_chars,
+            keep_last_step=data.keep_last_step,
+            fits=fits,
+        )
+        for episode in episodes
+    ]
+    steps = [step for result in results for step in result.steps]
+    return _Cut(steps, sum(result.dropped for result in results), sum(result.shortened for result in results))
+
+
+def _encodable(episode: Episode) -> Episode:
+    """The episode with lone surrogates, which JSON can hold and no tokenizer takes, as U+FFFD."""
+
+    def clean(text: str) -> str:
+        return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def clean_turn(turn: Turn) -> Turn:
+        arguments = tuple((name, clean(value)) for name, value in turn.action.arguments)
+        action = Action(turn.action.tool, arguments, turn.action.original)
+        return Turn(clean(turn.thought), action, clean(turn.observation))
+
+    return replace(episode, task=clean(episode.task), turns=tuple(clean_turn(turn) for turn in episode.turns))
+
+
+def _formats(report: LossReport) -> str:
+    return " + ".join(f"format {name}" for name in report.formats)
+
+
+def _left_out(data: DataConfig, report: LossReport, failed: int, *cuts: _Cut) -> list[str]:
+    """One line with everything that did not become a step, or none."""
+    counts = [
+        (report.episodes_dropped, "rows that could not be read"),
+        (failed, "episodes that failed their task"),
+        (sum(cut.dropped for cut in cuts), f"steps whose prompt exceeds {data.max_prompt_tokens} tokens"),
+        (sum(cut.shortened for cut in cuts), f"steps cut to {data.max_prompt_tokens} tokens (oldest rounds)"),
+    ]
+    parts = [f"{count} {what}" for count, what in counts if count]
+    return [f"left out: {', '.join(parts)}"] if parts else []
+
+
+def _nothing_left(data: DataConfig, train: Sequence[Episode], cut: _Cut) -> str:
+    if cut.dropped:
+        return (
+            f"{_name(data)}: the prompts of all {cut.dropped} training steps exceed data.max_prompt_tokens "
+            f"({data.max_prompt_tokens}); raise it, or lower data.max_observation_chars"
+        )
+    return (
+        f"{_name(data)}: no training step in {len(train)} episodes; an episode needs two steps "
+        "(or set data.keep_last_step to true)"
+    )
