@@ -1,0 +1,80 @@
+"""Rows of SWE-smith's `xml` split: plain chat messages with the calls written into the assistant's text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from trajectories.errors import ParseError
+from trajectories.fields import Row, get_flag, get_name, optional_text
+from trajectories.formats import chat
+from trajectories.formats.build import episode_of
+from trajectories.formats.chat import ChatMessage, assemble, read_messages
+from trajectories.formats.observations import strip_label
+from trajectories.formats.xml_calls import split_calls
+from trajectories.report import Reading, Where
+
+NAME = "swesmith-xml"
+
+
+def looks_like(row: Row) -> bool:
+    """Whether an assistant's text holds a call in the XML function form."""
+    messages = row.get("messages")
+    if isinstance(messages, str):
+        return "<function=" in messages
+    if not isinstance(messages, list):
+        return False
+    return any(
+        isinstance(m, dict) and m.get("role") == "assistant" and "<function=" in _text(m) for m in messages
+    )
+
+
+def count_messages(row: Row) -> int:
+    """How many messages the row holds, 0 where they cannot be told."""
+    try:
+        return chat.count_messages(_with_list(row))
+    except ParseError:
+        return 0
+
+
+def read_row(row: Row, where: Where) -> Reading:
+    """The episode of one row; ParseError names the field that is not what it should be."""
+    conversation = assemble(_find_calls(message) for message in read_messages(_with_list(row), strip_label))
+    return episode_of(
+        conversation,
+        source=NAME,
+        where=where,
+        instance_id=get_name(row, "instance_id"),
+        traj_id=optional_text(row, "traj_id"),
+        resolved=get_flag(row, "resolved"),
+        meta={"model": optional_text(row, "model")},
+    )
+
+
+def _find_calls(message: ChatMessage) -> ChatMessage:
+    if message.role != "assistant" or message.calls:
+        return message
+    thought, actions = split_calls(message.text)
+    return ChatMessage("assistant", thought, tuple(("", action) for action in actions))
+
+
+def _with_list(row: Row) -> Row:
+    """Some releases hold the messages as JSON text."""
+    messages = row.get("messages")
+    if not isinstance(messages, str):
+        return row
+    try:
+        return {**row, "messages": json.loads(messages)}
+    except ValueError as error:
+        raise ParseError(
+            f"messages: expected a list or its JSON text, found broken JSON ({error})"
+        ) from error
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, list):
+        return "".join(
+            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
+    return content if isinstance(content, str) else ""

@@ -1,0 +1,101 @@
+"""Files to JSON objects, row by row: JSONL, a JSON object or list, folders and globs; a bad row does not end a file."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trajectories.errors import ParseError
+from trajectories.fields import Row, kind_of
+from trajectories.report import Where
+
+LINE_SUFFIXES = (".jsonl", ".ndjson")
+FOLDER_SUFFIXES = (*LINE_SUFFIXES, ".json", ".traj")
+"""What is read of a folder."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def find_files(path: Path | str) -> list[Path]:
+    """The files that a file, folder or glob names, sorted; ParseError where there are none."""
+    start = Path(path)
+    if start.is_dir():
+        files = [
+            p
+            for p in start.rglob("*")
+            if p.suffix in FOLDER_SUFFIXES and not _hidden(p, start) and p.is_file()
+        ]
+        expected = f"a folder with files ending in {', '.join(FOLDER_SUFFIXES)}"
+    elif start.exists():
+        return [start]
+    else:
+        files = [Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
+        expected = "an existing file, folder or glob"
+    if not files:
+        raise ParseError(f"{path}: expected {expected}, found none")
+    return sorted(files)
+
+
+def file_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
+    """Each row with its place, or what is wrong with it; ParseError where the file cannot be read or is empty."""
+    try:
+        if path.suffix in LINE_SUFFIXES:
+            yield from _line_rows(path)
+        else:
+            yield from _document_rows(path)
+    except OSError as error:
+        raise ParseError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _line_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
+    empty = True
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            content = line.removeprefix(_BOM) if number == 1 else line
+            if content.strip():
+                empty = False
+                yield Where(str(path), number), _as_row(_load(content))
+    if empty:
+        raise ParseError(f"{path}: the file is empty; expected one JSON object a line")
+
+
+def _document_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
+    content = path.read_bytes().removeprefix(_BOM)
+    if not content.strip():
+        raise ParseError(f"{path}: the file is empty; expected a JSON object or list")
+    document = _load(content)
+    if isinstance(document, ParseError) and not isinstance(
+        _as_row(_load(content.split(b"\n", 1)[0])), ParseError
+    ):
+        yield from _line_rows(path)  # JSONL under another name
+        return
+    rows = document if isinstance(document, list) else [document]
+    if not rows:
+        raise ParseError(f"{path}: the list in it is empty")
+    for number, row in enumerate(rows, start=1):
+        yield Where(str(path), number), _as_row(row)
+
+
+def _load(content: bytes) -> Any:
+    """The JSON value, or what is wrong with it as a ParseError that is returned, not raised."""
+    try:
+        return json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return ParseError(f"not UTF-8 text (byte {error.start} is 0x{content[error.start]:02x})")
+    except RecursionError:
+        return ParseError("JSON nested too deeply")
+    except ValueError as error:
+        return ParseError(f"broken JSON: {error}")
+
+
+def _as_row(value: Any) -> Row | ParseError:
+    if isinstance(value, dict | ParseError):
+        return value
+    return ParseError(f"expected a JSON object, found {kind_of(value)}")
+
+
+def _hidden(path: Path, start: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(start).parts)

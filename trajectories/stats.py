@@ -1,0 +1,94 @@
+"""Figures of a data set: how many episodes and steps, which tools, how long the texts, how many solved."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from trajectories.records import Action, Episode
+from trajectories.render import body_text
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of a list of whole numbers; all 0 where it is empty."""
+
+    least: int = 0
+    median: float = 0.0
+    p95: int = 0
+    """The smallest value that at least 95 % of the values do not exceed (nearest rank)."""
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeStats:
+    """Figures of some episodes."""
+
+    episodes: int
+    tasks: int
+    """Distinct instance ids."""
+    steps: int
+    steps_per_episode: Spread
+    tools: Mapping[str, int] = field(default_factory=dict)
+    """Tool to number of actions, most frequent first."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """As `tools`, the editor's commands told apart (`str_replace_editor view`)."""
+    action_chars: Spread = Spread()
+    """Characters of the body text: tool name and argument values."""
+    observation_chars: Spread = Spread()
+    resolved: int = 0
+    unresolved: int = 0
+    unknown: int = 0
+    """Episodes whose source does not say whether they solved the task."""
+
+    @property
+    def resolved_share(self) -> float | None:
+        """Resolved among those that say; None where none says."""
+        known = self.resolved + self.unresolved
+        return self.resolved / known if known else None
+
+
+def episode_stats(episodes: Sequence[Episode]) -> EpisodeStats:
+    """Figures of all the episodes together."""
+    turns = [turn for episode in episodes for turn in episode.turns]
+    outcomes = Counter(episode.resolved for episode in episodes)
+    return EpisodeStats(
+        episodes=len(episodes),
+        tasks=len({episode.instance_id for episode in episodes}),
+        steps=len(turns),
+        steps_per_episode=spread(len(episode.turns) for episode in episodes),
+        tools=dict(Counter(turn.action.tool for turn in turns).most_common()),
+        kinds=dict(Counter(action_kind(turn.action) for turn in turns).most_common()),
+        action_chars=spread(len(body_text(turn.action)) for turn in turns),
+        observation_chars=spread(len(turn.observation) for turn in turns),
+        resolved=outcomes[True],
+        unresolved=outcomes[False],
+        unknown=outcomes[None],
+    )
+
+
+def stats_by_format(episodes: Iterable[Episode]) -> dict[str, EpisodeStats]:
+    """Figures for each source format, in the order they first appear."""
+    groups: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        groups.setdefault(episode.source, []).append(episode)
+    return {source: episode_stats(group) for source, group in groups.items()}
+
+
+def action_kind(action: Action) -> str:
+    """The tool, and for the editor its command as well."""
+    if action.tool != "str_replace_editor":
+        return action.tool
+    return " ".join([action.tool, *(value for name, value in action.arguments if name == "command")])
+
+
+def spread(values: Iterable[int]) -> Spread:
+    """Least, median, 95th percentile and most of the values."""
+    ordered = sorted(values)
+    if not ordered:
+        return Spread()
+    rank = math.ceil(0.95 * len(ordered))
+    return Spread(ordered[0], float(median(ordered)), ordered[rank - 1], ordered[-1])

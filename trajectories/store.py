@@ -1,0 +1,74 @@
+"""Writes episodes and steps as JSONL, all or nothing, and reads steps back."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from trajectories.codec import episode_to_json, step_from_json, step_to_json
+from trajectories.errors import ParseError
+from trajectories.records import Episode, StepExample
+from trajectories.rows import file_rows
+
+
+def write_episodes(path: Path | str, episodes: Iterable[Episode]) -> int:
+    """Write one episode a line, schema `srl-agent/episode-1`; returns how many. OSError where that is impossible."""
+    return _write_lines(Path(path), (episode_to_json(episode) for episode in episodes))
+
+
+def write_steps(path: Path | str, steps: Iterable[StepExample]) -> int:
+    """Write one step a line with the columns that trainers read; returns how many."""
+    return _write_lines(Path(path), (step_to_json(step) for step in steps))
+
+
+def read_steps(path: Path | str) -> list[StepExample]:
+    """Steps as `write_steps` wrote them; ParseError names file, line and field of the first that is broken."""
+    steps = []
+    for where, row in file_rows(Path(path)):
+        if isinstance(row, ParseError):
+            raise ParseError(f"{where.file}:{where.index}: {row}") from row
+        try:
+            steps.append(step_from_json(row))
+        except ParseError as error:
+            raise ParseError(f"{where.file}:{where.index}: {error}") from error
+    if not steps:
+        raise ParseError(f"{path}: no steps in it")
+    return steps
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    # ASCII escapes keep lone surrogates and line separators of the sources intact.
+    return write_atomically(path, (json.dumps(row) for row in rows))
+
+
+def write_atomically(path: Path, lines: Iterable[str]) -> int:
+    """Write lines beside the target and rename, so that a reader never meets half a file; returns how many."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
+            for count, line in enumerate(_with_break(lines), start=1):
+                file.write(line)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _with_break(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield line + "\n"
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
