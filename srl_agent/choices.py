@@ -39,9 +39,7 @@ def choose_engine(config: Config, machine: Machine) -> tuple[str, str]:
     wanted = config.trainer.engine
     has_vllm = importlib.util.find_spec("vllm") is not None
     if wanted == "vllm" and not has_vllm:
-        raise ConfigError(
-            "trainer.engine: vllm is not installed; pip install 'srl-agent[vllm]', or take transformers"
-        )
+        raise ConfigError("trainer.engine: vllm is not installed; pip install 'srl-agent[vllm]', or take transformers")
     if wanted != "auto":
         return wanted, "as configured"
     if not machine.accelerator:
@@ -63,16 +61,10 @@ def choose_loss_pass(config: Config, machine: Machine, model: Any) -> tuple[str,
     if machine.processes > 1:
         obstacle = f"{machine.processes} processes (it is built for one)"
     if wanted == "shared" and obstacle:
-        raise ConfigError(
-            f"trainer.loss_pass: shared cannot be used with {obstacle}; set it to auto or plain"
-        )
+        raise ConfigError(f"trainer.loss_pass: shared cannot be used with {obstacle}; set it to auto or plain")
     if wanted != "auto":
         return wanted, "as configured"
-    return (
-        ("plain", f"the shared pass cannot be used with {obstacle}")
-        if obstacle
-        else ("shared", "it is exact here")
-    )
+    return ("plain", f"the shared pass cannot be used with {obstacle}") if obstacle else ("shared", "it is exact here")
 
 
 def check_processes(config: Config, machine: Machine) -> None:

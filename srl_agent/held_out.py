@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -23,9 +22,7 @@ def chat(step: StepExample) -> list[dict[str, str]]:
 
 def prompt_ids(tokenizer: Any, step: StepExample) -> list[int]:
     """The prompt as token ids, up to where the policy begins to write."""
-    encoded = tokenizer.apply_chat_template(
-        chat(step), add_generation_prompt=True, tokenize=True, return_dict=True
-    )
+    encoded = tokenizer.apply_chat_template(chat(step), add_generation_prompt=True, tokenize=True, return_dict=True)
     ids: list[int] = encoded["input_ids"]
     return ids
 
@@ -52,4 +49,4 @@ def held_out_metrics(
             scored = list(zip(scores, depths, strict=True))
     scored = gather_object(scored) if world > 1 else scored
     scores, depths = [score for score, _ in scored], [depth for _, depth in scored]
-    return {"reward": fmean(score.reward for score in scores), **score_metrics(scores, depths)}
+    return score_metrics(scores, depths)

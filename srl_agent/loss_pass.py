@@ -28,10 +28,7 @@ def why_not_shared(model: Any) -> str:
         getattr(config, "sliding_window", None) and not hasattr(config, "use_sliding_window")
     ):
         return "sliding-window attention"
-    if any(
-        getattr(config, name, 0.0)
-        for name in ("attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop")
-    ):
+    if any(getattr(config, name, 0.0) for name in ("attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop")):
         return "dropout"
     scaled = (
         "final_logit_softcapping",
@@ -69,9 +66,7 @@ def shared_prompt_logps(
     cache = DynamicCache(config=model.config)
     if len(prompt) > 1:
         positions = torch.arange(len(prompt) - 1, device=device)[None]  # (1, P-1)
-        model.model(
-            input_ids=prompt[None, :-1], position_ids=positions, past_key_values=cache, use_cache=True
-        )
+        model.model(input_ids=prompt[None, :-1], position_ids=positions, past_key_values=cache, use_cache=True)
         cache.batch_repeat_interleave(outputs)
     # The last prompt token predicts the first output token, so it runs with the outputs.
     inputs = torch.cat([prompt[-1:].expand(outputs, 1), completions[:, :-1]], dim=1)  # (G, C)
@@ -79,11 +74,35 @@ def shared_prompt_logps(
     # Padding stands only to the right, where causal attention never looks: no mask is needed.
     hidden = model.model(input_ids=inputs, position_ids=positions, past_key_values=cache, use_cache=True)
     rows = mask.bool()
-    logps, entropies = head_logps(
-        model.lm_head, hidden.last_hidden_state[rows], completions[rows], temperature
-    )
+    logps, entropies = head_logps(model.lm_head, hidden.last_hidden_state[rows], completions[rows], temperature)
     zeros = torch.zeros(outputs, length, dtype=logps.dtype, device=device)
     return zeros.masked_scatter(rows, logps), zeros.masked_scatter(rows, entropies)
+
+
+def grouped_logps(
+    model: Any, ids: Tensor, mask: Tensor, completion_width: int, size: int, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """The same for whole groups in the trainer's layout: ids and mask (B*G, P+C), each `size` rows sharing a prompt.
+
+    Prompts are padded on the left, outputs on the right. Returns log-probabilities and entropies (B*G, C).
+    """
+    pairs = zip(torch.split(ids, size), torch.split(mask, size), strict=True)
+    parts = [_group_logps(model, *pair, completion_width, temperature) for pair in pairs]
+    return torch.cat([logps for logps, _ in parts]), torch.cat([entropies for _, entropies in parts])
+
+
+def _group_logps(
+    model: Any, ids: Tensor, mask: Tensor, completion_width: int, temperature: float
+) -> tuple[Tensor, Tensor]:
+    width = ids.shape[1] - completion_width
+    if not torch.equal(ids[:, :width], ids[:1, :width].expand(len(ids), -1)):
+        raise ValueError("the rows of a group do not share their prompt; batches must be made of whole groups")
+    prompt = ids[0, :width][mask[0, :width].bool()]
+    completions, kept = ids[:, width:], mask[:, width:]
+    longest = max(int(kept.sum(1).max()), 1)
+    logps, entropies = shared_prompt_logps(model, prompt, completions[:, :longest], kept[:, :longest], temperature)
+    missing = (0, completion_width - longest)
+    return torch.nn.functional.pad(logps, missing), torch.nn.functional.pad(entropies, missing)
 
 
 def head_logps(head: Any, hidden: Tensor, labels: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -101,6 +120,6 @@ def head_logps(head: Any, hidden: Tensor, labels: Tensor, temperature: float) ->
         # Keeps the graph connected, so that a batch of padding has a zero gradient rather than none.
         nothing = hidden.sum(-1).float()
         return nothing, nothing.detach()
-    pairs = zip(hidden.split(HEAD_ROWS), labels.split(HEAD_ROWS), strict=True)
+    pairs = zip(torch.split(hidden, HEAD_ROWS), torch.split(labels, HEAD_ROWS), strict=True)
     parts = [checkpoint(chunk, rows, targets, use_reentrant=False) for rows, targets in pairs]
     return torch.cat([logp for logp, _ in parts]), torch.cat([entropy for _, entropy in parts])

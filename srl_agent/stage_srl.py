@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -11,12 +12,14 @@ from srl_agent.choices import check_processes, choose_engine, choose_loss_pass
 from srl_agent.config import Config
 from srl_agent.domain import StepSets
 from srl_agent.dynamic_sampling import StepStream
+from srl_agent.fill import Fill
 from srl_agent.held_out import chat, held_out_metrics
 from srl_agent.models import load_policy
 from srl_agent.run_dir import append_jsonl, marker
 from srl_agent.stages import StageContext
 from srl_agent.step_reward import StepReward
-from srl_agent.trl_trainer import Fill, Hooks, SrlTrainer, grpo_arguments
+from srl_agent.trl_trainer import Hooks, SrlTrainer, grpo_arguments
+from trajectories.records import StepExample
 
 ROW_FIELDS = ("expert_action", "instance_id", "traj_id", "step", "n_steps", "source")
 
@@ -55,7 +58,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
         args=grpo_arguments(
             config, context.folder, srl_steps(config, steps), machine.processes, bool(machine.accelerator)
         ),
-        train_dataset=Dataset.from_list(_rows(steps)),
+        train_dataset=Dataset.from_list(training_rows(steps.train)),
         processing_class=context.tokenizer,
         callbacks=[hooks],
     )
@@ -64,9 +67,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
 
 def srl_steps(config: Config, steps: StepSets) -> int:
     """Optimiser steps of the stage: as configured, or enough for the epochs at one prompt a group."""
-    return config.srl.max_steps or math.ceil(
-        config.srl.epochs * len(steps.train) / config.srl.prompts_per_step
-    )
+    return config.srl.max_steps or math.ceil(config.srl.epochs * len(steps.train) / config.srl.prompts_per_step)
 
 
 def evaluate(context: StageContext, trainer: SrlTrainer, step: int) -> None:
@@ -89,10 +90,9 @@ def evaluate(context: StageContext, trainer: SrlTrainer, step: int) -> None:
     )
 
 
-def _rows(steps: StepSets) -> list[dict[str, Any]]:
-    return [
-        {"prompt": chat(step), **{name: getattr(step, name) for name in ROW_FIELDS}} for step in steps.train
-    ]
+def training_rows(steps: Sequence[StepExample]) -> list[dict[str, Any]]:
+    """One row a step in the form that TRL takes: the prompt as chat messages, the rest as plain columns."""
+    return [{"prompt": chat(step), **{name: getattr(step, name) for name in ROW_FIELDS}} for step in steps]
 
 
 def _say_plan(context: StageContext, trainer: SrlTrainer) -> None:
@@ -134,9 +134,8 @@ def _on_log(context: StageContext, trainer: SrlTrainer, step: int, record: dict[
     record["epoch"] = record.pop("srl/epoch", None)
     context.log(step, record)
     if record.get("completions/clipped_ratio") == 1.0:
-        context.progress.warn(
-            f"all outputs were cut at {context.config.srl.max_completion_tokens} tokens; raise srl.max_completion_tokens"
-        )
+        limit = context.config.srl.max_completion_tokens
+        context.progress.warn(f"all outputs were cut at {limit} tokens; raise srl.max_completion_tokens")
     if "srl/reward" not in record:
         return
     values = {

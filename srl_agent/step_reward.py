@@ -41,8 +41,9 @@ class StepReward:
 
 
 def score_metrics(scores: Sequence[Score], depths: Sequence[int]) -> dict[str, float]:
-    """Means over a batch: format errors, exact matches, capped texts, and the reward by step depth."""
+    """Means over a batch: reward, format errors, exact matches, capped texts, and the reward by step depth."""
     metrics = {
+        "reward": fmean(score.reward for score in scores),
         "format_error_rate": fmean(score.violation is not None for score in scores),
         "exact_match": fmean(score.exact for score in scores),
         "capped": fmean(score.capped for score in scores),

@@ -15,7 +15,10 @@ from srl_agent.domain import Score, Scorer, StepSets
 from trajectories.records import Message, StepExample
 
 SPECIAL = ("<|end|>", "<|pad|>")
-TEMPLATE = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}a:{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}a:{% endif %}"
+)
 SHAPE = {
     "vocab_size": 258,
     "hidden_size": 32,
@@ -36,8 +39,8 @@ def byte_tokenizer() -> Any:
     """One token a byte, with an end and a padding token and a chat template of a few characters."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    core.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
     core.add_special_tokens(list(SPECIAL))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token=SPECIAL[0], pad_token=SPECIAL[1])
     tokenizer.chat_template = TEMPLATE
@@ -98,9 +101,7 @@ class ToyDomain:
 def _toy_step(index: int) -> StepExample:
     letter = "abcde"[index % 5]
     prompt = (Message("system", "write"), Message("user", f"{letter} {index}"))
-    return StepExample(
-        prompt, letter, "", f"toy-{index % 4}", f"run-{index % 4}", index // 4 + 1, 5, "toy", True
-    )
+    return StepExample(prompt, letter, "", f"toy-{index % 4}", f"run-{index % 4}", index // 4 + 1, 5, "toy", True)
 
 
 def _toy_score(output: str, expert: str) -> Score:

@@ -8,9 +8,7 @@ Left out here: sharing of nested prompts across steps, several processes under t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -22,28 +20,12 @@ from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import split_tensor_dict
 
 from srl_agent.config import Config
-from srl_agent.domain import Score
-from srl_agent.dynamic_sampling import Batch, StepStream, is_informative, merge_groups, silence, take_group
-from srl_agent.loss_pass import shared_prompt_logps
+from srl_agent.dynamic_sampling import Batch, StepStream, merge_groups, silence
+from srl_agent.fill import Fill
+from srl_agent.loss_pass import grouped_logps
 from srl_agent.rollout import sample_groups
 from srl_agent.run_dir import MARKER, write_json
 from srl_agent.step_reward import StepReward, score_metrics
-
-Row = dict[str, Any]
-
-
-@dataclass
-class Fill:
-    """One batch while it is being filled on this process."""
-
-    kept: list[Batch] = field(default_factory=list)
-    spare: Batch = field(default_factory=dict)
-    scores: list[Score] = field(default_factory=list)
-    depths: list[int] = field(default_factory=list)
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    """A record a sampled group, for the run's samples."""
-    rounds: int = 0
-
 
 OnFill = Callable[[int, Fill, dict[str, float]], None]
 """Called on every process after a batch was filled: (optimiser step, fill, srl metrics)."""
@@ -65,13 +47,13 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         self.settings, self.loss_pass, self.reward = config, loss_pass, reward
         self.stream, self.on_fill = stream, on_fill
         super().__init__(reward_funcs=reward, **trl)
+        self._buffered_inputs: list[Batch] | None = None
         self.remove_callback(PrinterCallback)
 
-    # -- data: rows come from the stream, the loader only counts ---------------------------------------------------
     def get_train_dataloader(self) -> Any:
         """A loader of empty batches, one a micro-batch of the whole run: `_prepare_inputs` draws the rows itself."""
         count = self.args.max_steps * self.args.gradient_accumulation_steps * self.accelerator.num_processes
-        loader = DataLoader(range(count), batch_size=1, collate_fn=list)  # type: ignore[arg-type]  # a range is a map
+        loader: DataLoader[Any] = DataLoader([None] * count, batch_size=1, collate_fn=list)  # type: ignore[arg-type]
         return self.accelerator.prepare(loader)
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
@@ -83,42 +65,25 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             self._buffered_inputs = split_tensor_dict(self._fill_batch(), parts)
         return self._buffered_inputs[self._step % parts]
 
-    # -- dynamic sampling --------------------------------------------------------------------------------------------
     def _fill_batch(self) -> Batch:
         """Sample steps until this process holds its share of informative groups, or the bound on refills is reached."""
         sampling, size = self.settings.srl.dynamic_sampling, self.num_generations
         need = self.args.generation_batch_size // size // self.accelerator.num_processes
         fill = Fill()
         while (missing := self._most(need - len(fill.kept))) > 0 and fill.rounds <= sampling.max_refills:
-            self._sample_round(self._draw(missing), fill)
+            rows = self._draw(missing)
+            out = self._generate_and_score_completions([dict(row) for row in rows for _ in range(size)])
+            fill.add(rows, out, self.reward.scores, self.reward.texts, size, sampling)
         kept = fill.kept[:need]
         total = int(self._sum(len(kept)))
-        merged = merge_groups(
-            [*kept, *[silence(fill.spare)] * (need - len(kept))], self._tokenizer.pad_token_id
-        )
+        merged = merge_groups([*kept, *[silence(fill.spare)] * (need - len(kept))], self._tokenizer.pad_token_id)
         # The loss is a mean over all rows; rows without weight must not shrink the others' share.
         merged["advantages"] = merged["advantages"] * (need * self.accelerator.num_processes / max(total, 1))
         merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
         self._report(fill, total)
         return merged
 
-    def _sample_round(self, rows: Sequence[Row], fill: Fill) -> None:
-        sampling, size = self.settings.srl.dynamic_sampling, self.num_generations
-        out = self._generate_and_score_completions([dict(row) for row in rows for _ in range(size)])
-        for index, row in enumerate(rows):
-            span = slice(index * size, (index + 1) * size)
-            scores, texts = self.reward.scores[span], self.reward.texts[span]
-            keep = not sampling.enabled or is_informative([score.reward for score in scores], sampling.eps)
-            group = take_group(out, index, size)
-            if keep:
-                fill.kept.append(group)
-            fill.spare = group
-            fill.scores += scores
-            fill.depths += [row["step"]] * size
-            fill.groups.append(_record(row, keep, texts, scores))
-        fill.rounds += 1
-
-    def _draw(self, count: int) -> list[Row]:
+    def _draw(self, count: int) -> list[dict[str, Any]]:
         """`count` rows for this process; the order of the stream does not depend on how many processes share it."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         return [self.train_dataset[index] for index in self.stream.take(count * world)[rank::world]]
@@ -127,26 +92,22 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         return int(self.accelerator.gather(torch.tensor([count], device=self.accelerator.device)).max())
 
     def _sum(self, value: float) -> float:
-        return float(
-            self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum()
-        )
+        return float(self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum())
 
-    def _report(self, fill: Fill, total_kept: int) -> None:
+    def _report(self, fill: Fill, used: int) -> None:
         sampled = self._sum(len(fill.groups))
         informative = self._sum(sum(group["kept"] for group in fill.groups))
         metrics = {
             "kept_ratio": informative / sampled,
-            "groups_used": float(total_kept),
+            "groups_used": float(used),
             "refills": float(fill.rounds - 1),
             "epoch": self.stream.position / self.stream.rows,
-            "reward": fmean(score.reward for score in fill.scores),
             **score_metrics(fill.scores, fill.depths),
         }
         for name, value in metrics.items():
             self._metrics["train"][f"srl/{name}"].append(value)
         self.on_fill(self.state.global_step + 1, fill, metrics)
 
-    # -- generation --------------------------------------------------------------------------------------------------
     def _generate_single_turn(
         self,
         prompt_ids: Any,
@@ -185,7 +146,6 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
                 pad_id=self._tokenizer.pad_token_id,
             )
 
-    # -- loss --------------------------------------------------------------------------------------------------------
     def _get_per_token_logps_and_entropies(
         self,
         model: Any,
@@ -208,16 +168,17 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
                 compute_aux_loss,
                 **extra,
             )
-        unwrapped = self.accelerator.unwrap_model(model)
-        size = self.num_generations
-        parts = []
-        for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True):  # (G, P+C) each
-            with self.accelerator.autocast():
-                parts.append(_group_logps(unwrapped, ids, mask, logits_to_keep, self.temperature))
-        logps = torch.cat([logp for logp, _ in parts])  # (B*G, C)
-        return logps, torch.cat([entropy for _, entropy in parts]) if compute_entropy else None, None
+        with self.accelerator.autocast():
+            logps, entropies = grouped_logps(
+                self.accelerator.unwrap_model(model),
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                self.num_generations,
+                self.temperature,
+            )
+        return logps, entropies if compute_entropy else None, None
 
-    # -- checkpoints -------------------------------------------------------------------------------------------------
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         state = {"stream_position": self.stream.position}
@@ -246,34 +207,6 @@ def _mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
             **state,
         }
         write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
-
-
-def _record(row: Row, kept: bool, texts: Sequence[str], scores: Sequence[Score]) -> dict[str, Any]:
-    outputs = [
-        {"text": text, "reward": score.reward, "violation": score.violation, "exact": score.exact}
-        for text, score in zip(texts, scores, strict=True)
-    ]
-    names = ("instance_id", "traj_id", "step", "n_steps", "prompt", "expert_action")
-    return {**{name: row[name] for name in names}, "kept": kept, "outputs": outputs}
-
-
-def _group_logps(
-    model: Any, ids: Tensor, mask: Tensor, completion_width: int, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and entropies (G, C) of one group whose rows share their prompt; ids and mask are (G, P+C)."""
-    width = ids.shape[1] - completion_width
-    prompt = ids[0, :width][mask[0, :width].bool()]
-    if not torch.equal(ids[:, :width], ids[:1, :width].expand(len(ids), -1)):
-        raise RuntimeError(
-            "the rows of a group do not share their prompt; batches must be made of whole groups"
-        )
-    completions, kept = ids[:, width:], mask[:, width:]
-    longest = max(int(kept.sum(1).max()), 1)
-    logps, entropies = shared_prompt_logps(
-        model, prompt, completions[:, :longest], kept[:, :longest], temperature
-    )
-    missing = (0, completion_width - longest)
-    return torch.nn.functional.pad(logps, missing), torch.nn.functional.pad(entropies, missing)
 
 
 def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int, accelerated: bool) -> Any:

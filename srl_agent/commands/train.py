@@ -129,9 +129,7 @@ def _write_provenance(
 def _check_same_data(record: Path, steps: StepSets) -> None:
     before = json.loads(record.read_text(encoding="utf-8")).get("data_sha256")
     if before != steps.digest:
-        raise ConfigError(
-            f"data.path: the data has changed since this run began ({record} has another digest)"
-        )
+        raise ConfigError(f"data.path: the data has changed since this run began ({record} has another digest)")
 
 
 def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: Path) -> None:
@@ -146,7 +144,5 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
     }
     if rewards:
         facts["held-out reward"] = f"{rewards[0]:.3f} at the start of srl -> {rewards[-1]:.3f} at the end"
-    facts["go on"] = (
-        f"srl-agent train --domain {config.domain} --set model.name={checkpoint} --set stages=[srl]"
-    )
+    facts["go on"] = f"srl-agent train --domain {config.domain} --set model.name={checkpoint} --set stages=[srl]"
     progress.facts(facts)

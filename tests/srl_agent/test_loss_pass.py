@@ -49,9 +49,7 @@ def test_equals_one_forward_pass_an_output(family: str, prompt_length: int) -> N
     theirs, their_entropies = reference(model, prompt, completions, mask)
     torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=0)
     torch.testing.assert_close(our_entropies, their_entropies, atol=1e-10, rtol=0)
-    pairs = zip(
-        gradients(model, (ours * weights).sum()), gradients(model, (theirs * weights).sum()), strict=True
-    )
+    pairs = zip(gradients(model, (ours * weights).sum()), gradients(model, (theirs * weights).sum()), strict=True)
     for our_gradient, their_gradient in pairs:
         torch.testing.assert_close(our_gradient, their_gradient, atol=1e-10, rtol=0)
 

@@ -13,9 +13,7 @@ PROMPTS = [[1, 2, 3, 4, 5], [9], [7, 8, 7]]
 END, PAD = 256, 257
 
 
-def sample(
-    model: Any, rollouts: int, temperature: float, eos_ids: tuple[int, ...] = (END,)
-) -> list[list[int]]:
+def sample(model: Any, rollouts: int, temperature: float, eos_ids: tuple[int, ...] = (END,)) -> list[list[int]]:
     return sample_groups(
         model, PROMPTS, rollouts, temperature=temperature, max_new_tokens=7, eos_ids=eos_ids, pad_id=PAD
     )

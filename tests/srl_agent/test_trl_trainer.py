@@ -1,0 +1,138 @@
+"""One GRPO step on a tiny model against hand-written arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+
+from srl_agent.config import Config, DynamicSamplingConfig, SrlConfig
+from srl_agent.dynamic_sampling import StepStream
+from srl_agent.fill import Fill
+from srl_agent.stage_srl import training_rows
+from srl_agent.step_reward import StepReward
+from srl_agent.testing import ToyDomain, byte_tokenizer, tiny_model
+from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
+
+GROUPS, OUTPUTS = 4, 3
+Build = Callable[..., SrlTrainer]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """A trainer of a float64 model whose fills are remembered in `trainer.fills`."""
+
+    def make(loss_pass: str = "shared", **sampling: Any) -> SrlTrainer:
+        srl = SrlConfig(
+            prompts_per_step=GROUPS,
+            rollouts=OUTPUTS,
+            micro_batch_prompts=GROUPS,
+            max_completion_tokens=6,
+            dynamic_sampling=DynamicSamplingConfig(**sampling),
+        )
+        config = Config(srl=srl)
+        domain = ToyDomain()
+        steps = domain.load_steps(config, len).train
+        rows = training_rows(steps)
+        fills: list[tuple[Fill, dict[str, float]]] = []
+        trainer = SrlTrainer(
+            config=config,
+            loss_pass=loss_pass,
+            reward=StepReward(domain.scorer(config), byte_tokenizer()),
+            stream=StepStream(len(rows), seed=0),
+            on_fill=lambda step, fill, metrics: fills.append((fill, metrics)),
+            model=tiny_model(dtype=torch.float64),
+            args=grpo_arguments(config, tmp_path, 1, 1, False),
+            train_dataset=Dataset.from_list(rows),
+            processing_class=byte_tokenizer(),
+        )
+        trainer.fills = fills
+        trainer.model.train()
+        trainer.current_gradient_accumulation_steps = 1
+        torch.manual_seed(11)
+        return trainer
+
+    return make
+
+
+def gradients(trainer: SrlTrainer, loss: torch.Tensor) -> list[torch.Tensor]:
+    return list(torch.autograd.grad(loss, list(trainer.model.parameters()), materialize_grads=True))
+
+
+def reference_loss(model: Any, batch: dict[str, Any], groups: int) -> torch.Tensor:
+    """-1/N sum_i A_i 1/|o_i| sum_t log p(o_it): GRPO on-policy, where every ratio is 1; N outputs of kept groups."""
+    total = torch.zeros((), dtype=torch.float64)
+    for index in range(groups * OUTPUTS):
+        prompt = batch["prompt_ids"][index][batch["prompt_mask"][index].bool()]
+        output = batch["completion_ids"][index][batch["completion_mask"][index].bool()]
+        logits = model(torch.cat([prompt, output])[None]).logits[0, len(prompt) - 1 : -1]
+        logps = torch.log_softmax(logits, -1).gather(-1, output[:, None])[:, 0]
+        total = total - batch["advantages"][index].double() * logps.mean()
+    return total / (groups * OUTPUTS)
+
+
+# TRL's own head computes in float32 whatever the model's precision.
+@pytest.mark.parametrize(("loss_pass", "tolerance"), [("shared", 1e-8), ("plain", 1e-6)])
+def test_the_gradient_of_a_step_equals_the_hand_written_one(build: Build, loss_pass: str, tolerance: float) -> None:
+    trainer = build(loss_pass, enabled=False)
+    batch = trainer._prepare_inputs([])
+    ours = gradients(trainer, trainer.compute_loss(trainer.model, batch))
+    theirs = gradients(trainer, reference_loss(trainer.model, batch, GROUPS))
+    assert max(float(gradient.abs().max()) for gradient in theirs) > 1e-3
+    for our_gradient, their_gradient in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our_gradient, their_gradient, atol=tolerance, rtol=0)
+
+
+def test_a_step_with_too_few_groups_is_the_mean_over_those_it_has(build: Build) -> None:
+    trainer = build(eps=0.045, max_refills=0)
+    batch = trainer._prepare_inputs([])
+    fill, metrics = trainer.fills[0]
+    kept = len(fill.kept)
+    assert 0 < kept < GROUPS, "choose another eps: the test needs a batch that is neither full nor empty"
+    ours = gradients(trainer, trainer.compute_loss(trainer.model, batch))
+    unscaled = {**batch, "advantages": batch["advantages"] * kept / GROUPS}
+    theirs = gradients(trainer, reference_loss(trainer.model, unscaled, kept))
+    for our_gradient, their_gradient in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our_gradient, their_gradient, atol=1e-8, rtol=0)
+    assert metrics["groups_used"] == kept
+
+
+def test_advantages_are_the_standardised_rewards_of_each_group(build: Build) -> None:
+    trainer = build(enabled=False)
+    batch = trainer._prepare_inputs([])
+    rewards = torch.tensor([score.reward for score in trainer.reward.scores]).view(GROUPS, OUTPUTS)
+    expected = (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)
+    torch.testing.assert_close(batch["advantages"].float().view(GROUPS, OUTPUTS), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_refilling_goes_on_until_the_batch_is_full_of_differing_groups(build: Build) -> None:
+    trainer = build(eps=0.03, max_refills=50)
+    batch = trainer._prepare_inputs([])
+    fill, metrics = trainer.fills[0]
+    assert metrics["refills"] > 0
+    assert metrics["groups_used"] == GROUPS
+    assert len(batch["advantages"]) == GROUPS * OUTPUTS
+    assert bool((batch["completion_mask"].sum(1) > 0).all())
+    assert metrics["kept_ratio"] == sum(group["kept"] for group in fill.groups) / len(fill.groups)
+    assert trainer.stream.position == len(fill.groups)
+
+
+def test_a_batch_in_which_nothing_differs_moves_nothing(build: Build) -> None:
+    trainer = build(eps=10.0, max_refills=1)
+    batch = trainer._prepare_inputs([])
+    found = gradients(trainer, trainer.compute_loss(trainer.model, batch))
+    assert not any(bool(gradient.any()) for gradient in found)
+    assert trainer.fills[0][1]["groups_used"] == 0
+
+
+def test_the_two_loss_passes_give_the_same_loss_and_entropy(build: Build) -> None:
+    shared, plain = build("shared", enabled=False), build("plain", enabled=False)
+    batch = shared._prepare_inputs([])
+    losses = [trainer.compute_loss(trainer.model, batch).item() for trainer in (shared, plain)]
+    entropies = [trainer._metrics["train"]["entropy"][-1] for trainer in (shared, plain)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-8)
+    assert entropies[0] == pytest.approx(entropies[1], abs=1e-5)
