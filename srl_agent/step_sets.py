@@ -152,13 +152,13 @@ def _formats(report: LossReport) -> str:
 def _left_out(data: DataConfig, report: LossReport, failed: int, *cuts: _Cut) -> list[str]:
     """One line with everything that did not become a step, or none."""
     counts = [
-        (report.episodes_dropped, "rows that could not be read"),
-        (failed, "episodes that failed their task"),
-        (sum(cut.dropped for cut in cuts), f"steps whose prompt exceeds {data.max_prompt_tokens} tokens"),
-        (sum(cut.shortened for cut in cuts), f"steps cut to {data.max_prompt_tokens} tokens (oldest rounds)"),
+        ("unreadable rows", report.episodes_dropped),
+        ("episodes that failed their task", failed),
+        (f"steps whose prompt exceeds {data.max_prompt_tokens} tokens", sum(cut.dropped for cut in cuts)),
+        (f"oldest rounds, to fit {data.max_prompt_tokens} tokens, of steps", sum(cut.shortened for cut in cuts)),
     ]
-    parts = [f"{count} {what}" for count, what in counts if count]
-    return [f"left out: {', '.join(parts)}"] if parts else []
+    parts = [f"{what}: {count}" for what, count in counts if count]
+    return [f"left out - {', '.join(parts)}"] if parts else []
 
 
 def _nothing_left(data: DataConfig, train: Sequence[Episode], cut: _Cut) -> str:
