@@ -61,7 +61,7 @@ def _write(arguments: Mapping[str, str], file: Path, text: str) -> str:
         file.write_bytes(text.encode())
     except OSError as error:
         raise EditError(f"{arguments['path']} cannot be written.") from error
-    return f"{arguments['path']} has been edited."
+    return "Edited."
 
 
 def view(arguments: Mapping[str, str], file: Path) -> str:

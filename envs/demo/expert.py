@@ -8,8 +8,8 @@ from envs.demo.task import DemoTask
 from envs.errors import SandboxError
 from trajectories.records import Action, Turn
 
-VIEWED_LINES = 5
-"""Long enough for every function of the demonstration; the line that `grep` reports is the first."""
+VIEWED_LINES = 3
+"""Enough to see every planted bug; the line that `grep` reports is the first."""
 
 Step = Callable[[DemoTask, list[Turn]], tuple[str, Action]]
 """(task, turns so far) -> (thought, next action)"""
@@ -27,7 +27,7 @@ def editor(command: str, path: str, **arguments: str) -> Action:
 
 def call(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
     """Make the call that the issue reports."""
-    code = f"from {task.repo}.{task.module} import {task.function}; print({task.call})"
+    code = f"from {task.module} import {task.function}; print({task.call})"
     return f"Reproduce the result of `{task.call}` first.", bash(f'python -c "{code}"')
 
 
@@ -51,7 +51,7 @@ def check_all(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
 def locate(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
     """Find the function's file and line."""
     return f"Find where `{task.function}` is defined.", bash(
-        f'grep -n "def {task.function}" {task.repo}/*.py'
+        f'grep -n "def {task.function}" *.py'
     )
 
 
@@ -90,5 +90,5 @@ FLOWS: dict[str, tuple[Step, ...]] = {
     # The issue asks for what the function should do.
     "locate": (locate, read, check, mend, check, check_all, submit),
     # The issue points to the file of the checks.
-    "cases": (cases, check, locate, read, mend, check, check_all, submit),
+    "cases": (cases, locate, read, check, mend, check, check_all, submit),
 }

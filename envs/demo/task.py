@@ -21,7 +21,7 @@ class DemoTask:
     """A planted bug and how the expert goes about it."""
 
     repo: str
-    """Name of the repository (`repos/<repo>.txt`) and of the package in it."""
+    """Name of the repository (`repos/<repo>.txt`)."""
     module: str
     function: str
     flow: str
@@ -43,7 +43,7 @@ class DemoTask:
     @property
     def path(self) -> str:
         """The file to mend, relative to the repository."""
-        return f"{self.repo}/{self.module}.py"
+        return f"{self.module}.py"
 
 
 def load_tasks() -> tuple[DemoTask, ...]:
