@@ -37,17 +37,13 @@ def episode_from_json(row: Row) -> Episode:
     """Inverse of `episode_to_json`; ParseError names the field that is not what it should be."""
     schema = row.get("schema")
     if schema != EPISODE_SCHEMA:
-        raise ParseError(
-            f"schema: expected '{EPISODE_SCHEMA}', found {str(schema)[:60]!r}; convert the file again"
-        )
+        raise ParseError(f"schema: expected '{EPISODE_SCHEMA}', found {str(schema)[:60]!r}; convert the file again")
     meta = get_object(row, "meta") if "meta" in row else {}
     return Episode(
         instance_id=get_name(row, "instance_id"),
         traj_id=get_name(row, "traj_id"),
         task=get_text(row, "task"),
-        turns=tuple(
-            _turn_from_json(raw, f"turns[{place}]") for place, raw in enumerate(get_list(row, "turns"))
-        ),
+        turns=tuple(_turn_from_json(raw, f"turns[{place}]") for place, raw in enumerate(get_list(row, "turns"))),
         resolved=get_flag(row, "resolved"),
         source=get_text(row, "source"),
         meta={key: get_text(meta, key, "meta.") for key in meta},

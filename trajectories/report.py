@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from trajectories.records import Episode
 
+_PLACE = re.compile(r"(?<![\w-])\d+\b")
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -64,11 +66,11 @@ class LossReport:
     def rows(self) -> list[tuple[str, str, int, int, str]]:
         """(what, reason, rows concerned, messages, first place) grouped by reason, most rows first.
 
-        Numbers inside a reason are written N, so that one cause in many places is one row.
+        Places inside a reason (`messages[3]`) are written N, so that one cause in many places is one row.
         """
         groups: dict[tuple[str, str], list[Drop]] = {}
         for drop in self.drops:
-            groups.setdefault((drop.what, re.sub(r"\d+", "N", drop.reason)), []).append(drop)
+            groups.setdefault((drop.what, _PLACE.sub("N", drop.reason)), []).append(drop)
         ordered = sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0][1]))
         return [
             (what, reason, len(drops), sum(d.messages for d in drops), f"{drops[0].file}:{drops[0].index}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,16 +22,12 @@ def find_files(path: Path | str) -> list[Path]:
     """The files that a file, folder or glob names, sorted; ParseError where there are none."""
     start = Path(path)
     if start.is_dir():
-        files = [
-            p
-            for p in start.rglob("*")
-            if p.suffix in FOLDER_SUFFIXES and not _hidden(p, start) and p.is_file()
-        ]
+        files = [p for p in start.rglob("*") if p.suffix in FOLDER_SUFFIXES and not _hidden(p, start) and p.is_file()]
         expected = f"a folder with files ending in {', '.join(FOLDER_SUFFIXES)}"
     elif start.exists():
         return [start]
     else:
-        files = [Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
+        files = [p for p in _glob(start) if p.is_file()]
         expected = "an existing file, folder or glob"
     if not files:
         raise ParseError(f"{path}: expected {expected}, found none")
@@ -67,9 +62,7 @@ def _document_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
     if not content.strip():
         raise ParseError(f"{path}: the file is empty; expected a JSON object or list")
     document = _load(content)
-    if isinstance(document, ParseError) and not isinstance(
-        _as_row(_load(content.split(b"\n", 1)[0])), ParseError
-    ):
+    if isinstance(document, ParseError) and not isinstance(_as_row(_load(content.split(b"\n", 1)[0])), ParseError):
         yield from _line_rows(path)  # JSONL under another name
         return
     rows = document if isinstance(document, list) else [document]
@@ -95,6 +88,18 @@ def _as_row(value: Any) -> Row | ParseError:
     if isinstance(value, dict | ParseError):
         return value
     return ParseError(f"expected a JSON object, found {kind_of(value)}")
+
+
+def _glob(pattern: Path) -> list[Path]:
+    """Files that match; without a wildcard there are none, as the path itself does not exist."""
+    parts = pattern.parts
+    first = next((place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
+    if first == len(parts):
+        return []
+    try:
+        return list(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
+    except ValueError as error:
+        raise ParseError(f"{pattern}: not a glob: {error}") from error
 
 
 def _hidden(path: Path, start: Path) -> bool:

@@ -109,9 +109,7 @@ def _opening(system_prompt: str, task: str) -> list[Message]:
 
 
 def _round(turn: Turn, max_observation_chars: int) -> tuple[Message, Message]:
-    observation = (
-        cut_middle(turn.observation, max_observation_chars) if turn.observation.strip() else NO_OUTPUT
-    )
+    observation = cut_middle(turn.observation, max_observation_chars) if turn.observation.strip() else NO_OUTPUT
     return Message("assistant", render_action(turn.action)), Message("user", observation)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +53,14 @@ def write_atomically(path: Path, lines: Iterable[str]) -> int:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
-            for count, line in enumerate(_with_break(lines), start=1):
-                file.write(line)
+            for line in lines:
+                file.write(line + "\n")
+                count += 1
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return count
-
-
-def _with_break(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        yield line + "\n"
 
 
 def _umask() -> int:

@@ -46,9 +46,7 @@ class Reader(Protocol):
 def find_reader(name: str) -> Reader:
     """The reader of that format; ParseError lists the known names."""
     if name not in FORMATS:
-        raise ParseError(
-            f"format: unknown name '{name}'; known: {', '.join(FORMATS)} (leave it out to detect it)"
-        )
+        raise ParseError(f"format: unknown name '{name}'; known: {', '.join(FORMATS)} (leave it out to detect it)")
     return cast(Reader, importlib.import_module(FORMATS[name]))
 
 
@@ -95,9 +93,7 @@ def _row_episode(
         return None
     name = next((n for n, reader in readers.items() if not detect or reader.looks_like(row)), None)
     if name is None:
-        tally.drop(
-            where, f"no known format ({', '.join(readers)}) has a row with the keys {describe_keys(row)}"
-        )
+        tally.drop(where, f"no known format ({', '.join(readers)}) has a row with the keys {describe_keys(row)}")
         return None
     messages = readers[name].count_messages(row)
     try:
@@ -122,9 +118,6 @@ def _unique(episode: Episode, seen: dict[str, int]) -> Episode:
 def _nothing_read(path: Path | str, report: LossReport) -> str:
     most = 3
     rows = report.rows()
-    causes = [
-        f"{place}: {reason}" + (f" ({count} rows)" if count > 1 else "")
-        for _, reason, count, _, place in rows
-    ]
+    causes = [f"{place}: {reason}" + (f" ({count} rows)" if count > 1 else "") for _, reason, count, _, place in rows]
     more = f"; and {len(rows) - most} more causes" if len(rows) > most else ""
     return f"{path}: no episode could be read: {'; '.join(causes[:most])}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from trajectories.errors import ParseError
 from trajectories.formats.chat import Conversation
 from trajectories.records import Episode
 from trajectories.render import render_action
@@ -22,11 +23,16 @@ def episode_of(
     resolved: bool | None = None,
     meta: Mapping[str, str],
 ) -> Reading:
-    """The reading of one row; without `traj_id` the run is named by `run`, else by a digest of its content."""
+    """The reading of one row; without `traj_id` the run is named by `run`, else by a digest of its content.
+
+    Raises ParseError where `instance_id` is blank.
+    """
+    if not instance_id.strip():
+        raise ParseError("instance_id: missing, and the file's name does not tell the task")
     facts = {key: value for key, value in meta.items() if value}
     episode = Episode(
         instance_id=instance_id,
-        traj_id=traj_id or f"{instance_id}@{run or _digest(conversation)}",
+        traj_id=traj_id if traj_id.strip() else f"{instance_id}@{run or _digest(conversation)}",
         task=conversation.task,
         turns=conversation.turns,
         resolved=resolved,

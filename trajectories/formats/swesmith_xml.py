@@ -24,9 +24,7 @@ def looks_like(row: Row) -> bool:
         return "<function=" in messages
     if not isinstance(messages, list):
         return False
-    return any(
-        isinstance(m, dict) and m.get("role") == "assistant" and "<function=" in _text(m) for m in messages
-    )
+    return any(isinstance(m, dict) and m.get("role") == "assistant" and "<function=" in _text(m) for m in messages)
 
 
 def count_messages(row: Row) -> int:
@@ -65,16 +63,12 @@ def _with_list(row: Row) -> Row:
         return row
     try:
         return {**row, "messages": json.loads(messages)}
-    except ValueError as error:
-        raise ParseError(
-            f"messages: expected a list or its JSON text, found broken JSON ({error})"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ParseError(f"messages: expected a list or its JSON text, found broken JSON ({error})") from error
 
 
 def _text(message: dict[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        return "".join(
-            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-        )
+        return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
     return content if isinstance(content, str) else ""

@@ -58,9 +58,7 @@ def _arguments(raw: Any, path: str) -> dict[str, Any]:
         try:
             raw = json.loads(raw) if raw.strip() else {}
         except ValueError as error:
-            raise ParseError(
-                f"{path}: expected a JSON object as text, found broken JSON ({error})"
-            ) from error
+            raise ParseError(f"{path}: expected a JSON object as text, found broken JSON ({error})") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):

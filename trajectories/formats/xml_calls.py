@@ -33,9 +33,7 @@ def split_calls(text: str) -> tuple[str, list[Action]]:
     return "\n\n".join(part.strip() for part in outside if part.strip()), actions
 
 
-def _read_arguments(
-    text: str, position: int, ends: list[tuple[int, int]]
-) -> tuple[list[tuple[str, str]], int, bool]:
+def _read_arguments(text: str, position: int, ends: list[tuple[int, int]]) -> tuple[list[tuple[str, str]], int, bool]:
     """Arguments from `position` on, where reading stopped, and whether that is behind a closing tag.
 
     The search for the next call goes on where a failed one stopped, which keeps the whole linear.
