@@ -14,22 +14,18 @@ class EditError(Exception):
 
 
 def edit(arguments: Mapping[str, str], root: Path) -> str:
-    """Carry out one command of the editor and return its observation, `ERROR: ...` for one that cannot be done.
+    """Carry out one command of the editor; returns its observation, `ERROR: ...` where it cannot be done.
 
-    `arguments` are text, `view_range` a JSON pair `[first, last]` counted from 1 (last -1: to the end). Paths are
-    relative to `root` and may not leave it. Raises SandboxError for an unknown command or a missing argument.
+    `arguments` are text, `view_range` a JSON pair `[first, last]` counted from 1 (last -1: to the end). Paths
+    are relative to `root` and may not leave it. SandboxError for an unknown command or a missing argument.
     """
     command = COMMANDS.get(arguments.get("command", ""))
     if command is None:
-        raise SandboxError(
-            f"str_replace_editor: command must be one of {', '.join(COMMANDS)}; got {dict(arguments)}"
-        )
+        raise SandboxError(f"str_replace_editor: command must be one of {', '.join(COMMANDS)}; got {dict(arguments)}")
     try:
         return command(arguments, _inside(arguments["path"], root))
     except KeyError as error:
-        raise SandboxError(
-            f"str_replace_editor {arguments['command']}: argument {error} is missing"
-        ) from error
+        raise SandboxError(f"str_replace_editor {arguments['command']}: argument {error} is missing") from error
     except EditError as error:
         return f"ERROR: {error}"
 
@@ -115,9 +111,7 @@ def insert(arguments: Mapping[str, str], file: Path) -> str:
     if after and not lines[after - 1].endswith("\n"):
         lines[after - 1] += "\n"
     new = arguments["new_str"]
-    return _write(
-        arguments, file, "".join([*lines[:after], new if new.endswith("\n") else new + "\n", *lines[after:]])
-    )
+    return _write(arguments, file, "".join([*lines[:after], new if new.endswith("\n") else new + "\n", *lines[after:]]))
 
 
 COMMANDS: dict[str, Callable[[Mapping[str, str], Path], str]] = {

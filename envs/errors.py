@@ -1,4 +1,4 @@
-"""The error vocabulary of this package: a failed command is data (its exit status), a failed sandbox raises."""
+"""The error vocabulary of this package: a failed command is data, a failed sandbox raises."""
 
 
 class SandboxError(RuntimeError):

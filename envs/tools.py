@@ -1,7 +1,7 @@
 """The expert's tools over a host directory: `bash` and `str_replace_editor`, without any isolation.
 
-For code that the project itself ships; the sandboxes will offer the same tools where foreign code may run. Each
-call of `bash` is a fresh shell in the directory: no working directory or variable is carried over.
+For code that the project itself ships; the sandboxes will offer the same tools where foreign code may run.
+Each call of `bash` is a fresh shell in the directory: no working directory or variable is carried over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_OUTPUT_BYTES = 4000
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command left: merged output, exit status (negative: killed by that signal), and whether time ran out."""
+    """What a command left: merged output, exit status (negative: the signal that killed it), and its time-out."""
 
     output: str
     exit_code: int
@@ -58,7 +58,7 @@ class BoundedOutput:
 
 
 def shell_environment() -> dict[str, str]:
-    """The few variables a command sees, none of the caller's: the same output on every machine, and no secrets.
+    """The few variables a command sees, none of the caller's: same output everywhere, and no secrets.
 
     Raises SandboxError when no `python` would be found.
     """
@@ -77,12 +77,10 @@ def shell_environment() -> dict[str, str]:
     }
 
 
-def run_bash(
-    command: str, root: Path, timeout: float = 30.0, max_bytes: int = MAX_OUTPUT_BYTES
-) -> CommandResult:
-    """Run a command with bash in `root` for at most `timeout` seconds; whatever its group left running is killed.
+def run_bash(command: str, root: Path, timeout: float = 30.0, max_bytes: int = MAX_OUTPUT_BYTES) -> CommandResult:
+    """Run a command with bash in `root` for at most `timeout` seconds, then kill what is left of its group.
 
-    Raises SandboxError when bash itself cannot be started. A process that leaves the group (setsid) survives.
+    SandboxError when bash itself cannot be started. A process that leaves the group (setsid) survives.
     """
     try:
         process = subprocess.Popen(

@@ -1,1 +1,1 @@
-"""The demonstration: small repositories (`repos/*.txt`), bugs planted in them, and the expert that mends them."""
+"""The demonstration: small repositories, bugs planted in them, and the expert that mends them."""

@@ -1,4 +1,4 @@
-"""The scripted expert: each flow is an order of steps, and each step reads what it needs from earlier observations."""
+"""The scripted expert: a flow is an order of steps, each of which reads what it needs from earlier observations."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def check_all(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
 
 def locate(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
     """Find the function's file and line."""
-    return f"Find where `{task.function}` is defined.", bash(
-        f'grep -n "def {task.function}" *.py'
-    )
+    return f"Find where `{task.function}` is defined.", bash(f'grep -n "def {task.function}" *.py')
 
 
 def read(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
@@ -61,9 +59,7 @@ def read(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
     path, _, rest = found.partition(":")
     number = rest.partition(":")[0]
     if path != task.path or not number.isdigit():
-        raise SandboxError(
-            f"{task.instance_id}: grep should have found the function in {task.path}; got: {found}"
-        )
+        raise SandboxError(f"{task.instance_id}: grep should have found the function in {task.path}; got: {found}")
     view_range = f"[{number}, {int(number) + VIEWED_LINES - 1}]"
     return f"Read `{task.function}` from line {number} on.", editor("view", path, view_range=view_range)
 
@@ -71,9 +67,7 @@ def read(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
 def mend(task: DemoTask, turns: list[Turn]) -> tuple[str, Action]:
     """Replace the broken line, which the expert must have seen."""
     if not any(task.broken in turn.observation for turn in turns):
-        raise SandboxError(
-            f"{task.instance_id}: the expert has not seen the line it is to edit: {task.broken}"
-        )
+        raise SandboxError(f"{task.instance_id}: the expert has not seen the line it is to edit: {task.broken}")
     return task.cause, editor("str_replace", task.path, old_str=task.broken, new_str=task.fixed)
 
 

@@ -47,19 +47,14 @@ class DemoTask:
 
 
 def load_tasks() -> tuple[DemoTask, ...]:
-    """All tasks, repository by repository; SandboxError names the file whose keys are not those of DemoTask."""
+    """All tasks, repository by repository; SandboxError names the file with a key that DemoTask has not."""
     tasks: list[DemoTask] = []
     for repo in REPOSITORIES:
         file = REPOS / f"{repo}.toml"
         try:
-            tasks += [
-                DemoTask(repo=repo, **keys)
-                for keys in tomllib.loads(file.read_text(encoding="utf-8"))["task"]
-            ]
+            tasks += [DemoTask(repo=repo, **keys) for keys in tomllib.loads(file.read_text(encoding="utf-8"))["task"]]
         except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
-            raise SandboxError(
-                f"{file}: expected [[task]] tables with the fields of DemoTask: {error}"
-            ) from error
+            raise SandboxError(f"{file}: expected [[task]] tables with the fields of DemoTask: {error}") from error
     return tuple(tasks)
 
 
@@ -83,9 +78,7 @@ def plant(task: DemoTask, root: Path) -> None:
         raise SandboxError(f"{task.instance_id}: {task.path} must hold this line once: {task.fixed}")
     files[task.path] = files[task.path].replace(task.fixed, task.broken)
     if files[task.path].count(task.broken) != 1:
-        raise SandboxError(
-            f"{task.instance_id}: the broken line must be unique in {task.path}: {task.broken}"
-        )
+        raise SandboxError(f"{task.instance_id}: the broken line must be unique in {task.path}: {task.broken}")
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
