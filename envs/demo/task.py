@@ -1,6 +1,6 @@
 """The tasks of the demonstration: a repository with one line broken, and the issue that tells of it.
 
-`repos/<name>.txt` holds the files of a repository, each under its heading, and `repos/<name>.toml` its tasks.
+`<name>.txt` holds the files of a repository, each under its heading, and `<name>.toml` its tasks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envs.errors import SandboxError
 
-REPOS = Path(__file__).parent / "repos"
+REPOS = Path(__file__).parent
 HEADING = "--- "
 REPOSITORIES = ("wallet", "textkit", "gridmap", "tempo", "tally")
 
@@ -21,7 +21,7 @@ class DemoTask:
     """A planted bug and how the expert goes about it."""
 
     repo: str
-    """Name of the repository (`repos/<repo>.txt`)."""
+    """Name of the repository (`<repo>.txt`)."""
     module: str
     function: str
     flow: str
