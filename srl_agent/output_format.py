@@ -96,9 +96,7 @@ def format_output(thought: str, action_text: str) -> str:
     """
     thought = thought.strip()
     if not thought or OPEN in thought or CLOSE in thought:
-        raise ParseError(
-            "a thought must not be empty nor hold <think> or </think>; clean it before formatting"
-        )
+        raise ParseError("a thought must not be empty nor hold <think> or </think>; clean it before formatting")
     return f"{OPEN}{thought}{CLOSE}\n{action_text}"
 
 

@@ -14,9 +14,7 @@ from trajectories.errors import ParseError
 VIOLATION_REWARD = -1.0
 
 
-def make_scorer(
-    config: RewardConfig, read_action: ReadAction, comparable_text: Callable[[str], str]
-) -> Scorer:
+def make_scorer(config: RewardConfig, read_action: ReadAction, comparable_text: Callable[[str], str]) -> Scorer:
     """The scorer of a domain whose actions `read_action` reads out of an output.
 
     `comparable_text` turns an action's text into what the reward compares (see `reward.text`). The outputs
@@ -27,16 +25,10 @@ def make_scorer(
 
     def score(outputs: Sequence[str], experts: Sequence[str]) -> list[Score]:
         if len(outputs) != len(experts):
-            raise ScoreError(
-                f"{len(outputs)} outputs for {len(experts)} expert actions; expected one for each"
-            )
+            raise ScoreError(f"{len(outputs)} outputs for {len(experts)} expert actions; expected one for each")
         expert_texts = {expert: _expert_text(expert, comparable_text) for expert in set(experts)}
         parsed = [parse_output(text, read_action) for text in outputs]
-        whole = [
-            (index, output.action_text)
-            for index, output in enumerate(parsed)
-            if output.action_text is not None
-        ]
+        whole = [(index, output.action_text) for index, output in enumerate(parsed) if output.action_text is not None]
         scores = [Score(VIOLATION_REWARD, output.violation, exact=False) for output in parsed]
         pairs = [(comparable_text(action), expert_texts[experts[index]]) for index, action in whole]
         for (index, action), pair, value in zip(whole, pairs, reward(pairs), strict=True):

@@ -120,9 +120,7 @@ def test_a_domain_that_takes_everything_gets_all_lines() -> None:
     assert parse_output("<think>a</think>\n1. x\n2. y\n", read_all).action_text == "1. x\n2. y"
 
 
-@pytest.mark.parametrize(
-    "unit", ["<think>", "</think>", "<think></think>", "<", "<think", " ", "\n", "<think> ", "a"]
-)
+@pytest.mark.parametrize("unit", ["<think>", "</think>", "<think></think>", "<", "<think", " ", "\n", "<think> ", "a"])
 @pytest.mark.parametrize("head", ["", "<think>a", "<think>a</think>", "<think>a</think>["])
 def test_a_megabyte_of_hostile_repetition_is_a_violation(head: str, unit: str) -> None:
     text = head + unit * (1_000_000 // len(unit))

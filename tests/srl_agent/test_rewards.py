@@ -95,9 +95,7 @@ KINDS = [shell_pairs, edit_pairs, few_letters, mixed_scripts, lone_surrogates, a
 
 @pytest.mark.parametrize(("autojunk", "first"), SETTINGS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_similarity_is_difflib_bit_for_bit(
-    kind: Callable[[random.Random], Pair], autojunk: bool, first: str
-) -> None:
+def test_similarity_is_difflib_bit_for_bit(kind: Callable[[random.Random], Pair], autojunk: bool, first: str) -> None:
     rng = random.Random(f"{kind.__name__} {autojunk} {first}")
     pairs = [kind(rng) for _ in range(200)]
     config = RewardConfig.model_validate({"autojunk": autojunk, "first": first})
@@ -131,16 +129,12 @@ def test_the_pairs_tell_the_autojunk_settings_apart() -> None:
 
 def test_the_order_of_the_arguments_changes_the_value() -> None:
     pair = ("tide", "diet")  # the example of difflib's documentation
-    values = [
-        build_reward(RewardConfig.model_validate({"first": first}))([pair]) for first in ("policy", "expert")
-    ]
+    values = [build_reward(RewardConfig.model_validate({"first": first}))([pair]) for first in ("policy", "expert")]
     assert values == [[0.25], [0.5]]
 
 
 @pytest.mark.parametrize("autojunk", [False, True])
-@pytest.mark.parametrize(
-    ("policy", "expert", "value"), [("", "", 1.0), ("", "a", 0.0), ("abcd", "bcde", 0.75)]
-)
+@pytest.mark.parametrize(("policy", "expert", "value"), [("", "", 1.0), ("", "a", 0.0), ("abcd", "bcde", 0.75)])
 def test_similarity_of_known_pairs(policy: str, expert: str, value: float, autojunk: bool) -> None:
     assert ratios([(policy, expert)], autojunk) == [value]
 

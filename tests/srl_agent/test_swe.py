@@ -100,9 +100,7 @@ def test_the_expert_s_own_call_earns_one(text: str) -> None:
 
 def test_wrapped_rewards_unrelated_calls_far_more_than_body() -> None:
     rewards = [
-        SweDomain()
-        .scorer(Config.model_validate({"reward": {"text": text}}))([think(LS)], [bash("git diff")])[0]
-        .reward
+        SweDomain().scorer(Config.model_validate({"reward": {"text": text}}))([think(LS)], [bash("git diff")])[0].reward
         for text in ("body", "wrapped")
     ]
     assert rewards[0] < 0.7 < rewards[1]
@@ -135,7 +133,6 @@ def test_every_target_keeps_the_format(thought: str) -> None:
 def test_floors_are_those_of_the_configured_reward() -> None:
     steps = [step("", bash("ls"), 1), step("", bash("git diff"), 2), step("", VIEW, 3)]
     body, wrapped = (
-        SweDomain().floors(Config.model_validate({"reward": {"text": text}}), steps)
-        for text in ("body", "wrapped")
+        SweDomain().floors(Config.model_validate({"reward": {"text": text}}), steps) for text in ("body", "wrapped")
     )
     assert len(body) == 3 and all(body[name] < wrapped[name] for name in body)
