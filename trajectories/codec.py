@@ -17,6 +17,7 @@ from trajectories.fields import (
     wrong,
 )
 from trajectories.records import EPISODE_SCHEMA, Action, Episode, Message, StepExample, Turn
+from trajectories.render import is_name
 
 
 def episode_to_json(episode: Episode) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _turn_from_json(raw: Any, path: str) -> Turn:
     return Turn(
         thought=get_text(raw, "thought", f"{path}."),
         action=Action(
-            tool=get_text(action, "tool", f"{path}.action."),
+            tool=_name(get_text(action, "tool", f"{path}.action."), f"{path}.action.tool"),
             arguments=tuple(
                 _argument(pair, f"{path}.action.arguments[{place}]")
                 for place, pair in enumerate(get_list(action, "arguments", f"{path}.action."))
@@ -111,7 +112,13 @@ def _turn_from_json(raw: Any, path: str) -> Turn:
 def _argument(pair: Any, path: str) -> tuple[str, str]:
     if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
         raise wrong(path, "a list of name and value, both text", pair)
-    return pair[0], pair[1]
+    return _name(pair[0], path), pair[1]
+
+
+def _name(name: str, path: str) -> str:
+    if not is_name(name):
+        raise ParseError(f"{path}: expected a name of letters, digits, '_', '.', '-', found {name[:60]!r}")
+    return name
 
 
 def _message(raw: Any, path: str) -> Message:

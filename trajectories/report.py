@@ -66,16 +66,19 @@ class LossReport:
     def rows(self) -> list[tuple[str, str, int, int, str]]:
         """(what, reason, rows concerned, messages, first place) grouped by reason, most rows first.
 
-        Places inside a reason (`messages[3]`) are written N, so that one cause in many places is one row.
+        Where places inside a reason differ (`messages[3]`), they are written N, so that one cause is one row.
         """
         groups: dict[tuple[str, str], list[Drop]] = {}
         for drop in self.drops:
             groups.setdefault((drop.what, _PLACE.sub("N", drop.reason)), []).append(drop)
         ordered = sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0][1]))
-        return [
-            (what, reason, len(drops), sum(d.messages for d in drops), f"{drops[0].file}:{drops[0].index}")
-            for (what, reason), drops in ordered
-        ]
+        return [_group_row(what, reason, drops) for (what, reason), drops in ordered]
+
+
+def _group_row(what: str, reason: str, drops: list[Drop]) -> tuple[str, str, int, int, str]:
+    exact = {drop.reason for drop in drops}
+    shown = exact.pop() if len(exact) == 1 else reason
+    return what, shown, len(drops), sum(drop.messages for drop in drops), f"{drops[0].file}:{drops[0].index}"
 
 
 class Tally:

@@ -20,18 +20,23 @@ _BOM = b"\xef\xbb\xbf"
 
 def find_files(path: Path | str) -> list[Path]:
     """The files that a file, folder or glob names, sorted; ParseError where there are none."""
-    start = Path(path)
-    if start.is_dir():
-        files = [p for p in start.rglob("*") if p.suffix in FOLDER_SUFFIXES and not _hidden(p, start) and p.is_file()]
-        expected = f"a folder with files ending in {', '.join(FOLDER_SUFFIXES)}"
-    elif start.exists():
-        return [start]
-    else:
-        files = [p for p in _glob(start) if p.is_file()]
-        expected = "an existing file, folder or glob"
+    try:
+        files, expected = _named_files(Path(path))
+    except OSError as error:
+        raise ParseError(f"{str(path)[:200]}: cannot be read: {error.strerror or error}") from error
     if not files:
         raise ParseError(f"{path}: expected {expected}, found none")
     return sorted(files)
+
+
+def _named_files(path: Path) -> tuple[list[Path], str]:
+    """The files, and what would have been one."""
+    if path.is_dir():
+        files = [p for p in path.rglob("*") if p.suffix in FOLDER_SUFFIXES and not _hidden(p, path) and p.is_file()]
+        return files, f"a folder with files ending in {', '.join(FOLDER_SUFFIXES)}"
+    if path.exists():
+        return [path], "a file"
+    return [p for p in _glob(path) if p.is_file()], "an existing file, folder or glob"
 
 
 def file_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:

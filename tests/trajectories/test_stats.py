@@ -1,0 +1,51 @@
+"""Figures of a data set, against numbers counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+from trajectory_samples import bash, episode
+
+from trajectories.records import Action, Episode, Turn
+from trajectories.stats import EpisodeStats, Spread, episode_stats, spread, stats_by_format
+
+VIEW = Action("str_replace_editor", (("command", "view"), ("path", "/a")))
+
+
+def test_tools_and_kinds_are_counted_most_frequent_first() -> None:
+    turns = (Turn("", bash("ls"), "ab"), Turn("", VIEW, "abcd"), Turn("", VIEW, ""), Turn("", Action("submit"), ""))
+    stats = episode_stats([Episode("i", "t", "task", turns, None, "x")])
+    assert list(stats.tools.items()) == [("str_replace_editor", 2), ("bash", 1), ("submit", 1)]
+    assert stats.kinds == {"str_replace_editor view": 2, "bash": 1, "submit": 1}
+    assert stats.action_chars == Spread(6, 16.5, 26, 26)  # submit 6, bash and ls 7, the views 26
+    assert stats.observation_chars == Spread(0, 1.0, 4, 4)
+
+
+def test_steps_and_outcomes_are_counted() -> None:
+    outcomes = (True, True, False, None)
+    stats = episode_stats([episode("a", str(k), steps=k + 1, resolved=o) for k, o in enumerate(outcomes)])
+    assert (stats.episodes, stats.tasks, stats.steps) == (4, 1, 10)
+    assert stats.steps_per_episode == Spread(1, 2.5, 4, 4)
+    assert (stats.resolved, stats.unresolved, stats.unknown) == (2, 1, 1)
+    assert stats.resolved_share == 2 / 3
+
+
+def test_no_outcome_known_gives_no_share() -> None:
+    assert episode_stats([episode()]).resolved_share is None
+
+
+def test_no_episodes_give_zeros() -> None:
+    assert episode_stats([]) == EpisodeStats(0, 0, 0, Spread())
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([7], Spread(7, 7.0, 7, 7)), (range(1, 101), Spread(1, 50.5, 95, 100)), (range(1, 21), Spread(1, 10.5, 19, 20))],
+)
+def test_the_95th_percentile_is_the_nearest_rank(values: list[int], expected: Spread) -> None:
+    assert spread(values) == expected
+
+
+def test_each_format_has_figures_of_its_own() -> None:
+    other = Episode("i", "t", "task", episode().turns, None, "other")
+    figures = stats_by_format([episode(), other, episode("b")])
+    assert {name: stats.episodes for name, stats in figures.items()} == {"srl-agent": 2, "other": 1}
