@@ -155,7 +155,7 @@ def _left_out(data: DataConfig, report: LossReport, failed: int, *cuts: _Cut) ->
         ("unreadable rows", report.episodes_dropped),
         ("episodes that failed their task", failed),
         (f"steps whose prompt exceeds {data.max_prompt_tokens} tokens", sum(cut.dropped for cut in cuts)),
-        (f"oldest rounds, to fit {data.max_prompt_tokens} tokens, of steps", sum(cut.shortened for cut in cuts)),
+        (f"steps whose oldest rounds went to keep {data.max_prompt_tokens} tokens", sum(cut.shortened for cut in cuts)),
     ]
     parts = [f"{what}: {count}" for what, count in counts if count]
     return [f"left out - {', '.join(parts)}"] if parts else []
