@@ -132,7 +132,7 @@ def _cut(episodes: Sequence[Episode], data: DataConfig, context: Context, system
 
 
 def _encodable(episode: Episode) -> Episode:
-    """The episode with lone surrogates, which JSON can hold and no tokenizer takes, as U+FFFD."""
+    """The episode with lone surrogates, which JSON can hold and no tokenizer or table takes, as U+FFFD."""
 
     def clean(text: str) -> str:
         return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -142,7 +142,14 @@ def _encodable(episode: Episode) -> Episode:
         action = Action(turn.action.tool, arguments, turn.action.original)
         return Turn(clean(turn.thought), action, clean(turn.observation))
 
-    return replace(episode, task=clean(episode.task), turns=tuple(clean_turn(turn) for turn in episode.turns))
+    return replace(
+        episode,
+        instance_id=clean(episode.instance_id),
+        traj_id=clean(episode.traj_id),
+        task=clean(episode.task),
+        turns=tuple(clean_turn(turn) for turn in episode.turns),
+        source=clean(episode.source),
+    )
 
 
 def _formats(report: LossReport) -> str:

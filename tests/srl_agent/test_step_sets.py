@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,10 +144,12 @@ def test_rows_that_could_not_be_read_are_counted(tmp_path: Path) -> None:
 
 def test_lone_surrogates_do_not_reach_the_tokenizer(tmp_path: Path) -> None:
     turns = bash("echo \ud800", "out \udfff"), bash("ls 🙂"), bash("x")
-    sets = load_step_data(data(tmp_path, [episode(1, *turns)]), "", lambda text: len(text.encode("utf-8"))).sets
+    odd = replace(episode(1, *turns), instance_id="task \ud800", traj_id="run \ud800")
+    sets = load_step_data(data(tmp_path, [odd]), "", lambda text: len(text.encode("utf-8"))).sets
     assert read_call(sets.train[0].expert_action).count("echo \ufffd") == 1
     assert sets.train[1].prompt[-1].content == "out \ufffd"
     assert "🙂" in sets.train[1].expert_action
+    assert (sets.train[0].instance_id, sets.train[0].traj_id) == ("task \ufffd", "run \ufffd")
 
 
 def test_the_digest_follows_the_content(tmp_path: Path) -> None:
