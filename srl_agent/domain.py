@@ -71,7 +71,9 @@ def find_domain(name: str) -> Domain:
     path = DOMAINS.get(name, name)
     module_name, colon, attribute = path.partition(":")
     if not colon:
-        raise ConfigError(f"domain: unknown name '{name}'; known: {', '.join(DOMAINS)}, or a path 'package.module:Class'")
+        raise ConfigError(
+            f"domain: unknown name '{name}'; known: {', '.join(DOMAINS)}, or a path 'package.module:Class'"
+        )
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:

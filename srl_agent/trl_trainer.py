@@ -20,6 +20,7 @@ from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import split_tensor_dict
 
 from srl_agent.config import Config
+from srl_agent.cpu import SamplingCopy
 from srl_agent.dynamic_sampling import Batch, StepStream, merge_groups, silence
 from srl_agent.fill import Fill
 from srl_agent.loss_pass import grouped_logps
@@ -48,6 +49,8 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         self.stream, self.on_fill = stream, on_fill
         super().__init__(reward_funcs=reward, **trl)
         self._buffered_inputs: list[Batch] | None = None
+        on_cpu = self.accelerator.device.type == "cpu"
+        self._sampling_copy = SamplingCopy(self.model) if on_cpu and self.args.bf16 and not self.use_vllm else None
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> Any:
@@ -130,14 +133,12 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             return outputs
         with (
             unwrap_model_for_generation(
-                self.model_wrapped,
-                self.accelerator,
-                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                self.model_wrapped, self.accelerator, gather_deepspeed3_params=self.args.ds3_gather_for_generation
             ) as model,
             self.accelerator.autocast(),
         ):
             return sample_groups(
-                model,
+                self._sampling_copy.refreshed(model) if self._sampling_copy else model,
                 prompts,
                 rollouts,
                 temperature=self.temperature,

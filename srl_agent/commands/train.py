@@ -13,9 +13,10 @@ import datasets
 import torch
 import transformers
 
-from srl_agent.choices import Machine, this_machine
+from srl_agent.choices import Machine, choose_dtype, this_machine
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
+from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, find_domain
 from srl_agent.errors import ConfigError
 from srl_agent.models import load_tokenizer, resolve_model
@@ -27,14 +28,17 @@ from srl_agent.stages import StageContext, run_stages
 def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str]) -> int:
     """Train as configured; with `resume`, go on in that run directory. Returns the exit status."""
     quieten_libraries()
+    keep_freed_memory()
     torch.set_num_threads(config.trainer.threads or os.cpu_count() or 1)
     machine = this_machine()
     progress = Progress(machine.main)
     domain = find_domain(config.domain)
+    dtype, why_dtype = choose_dtype(config, machine)
+    config = config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype})})
     tokenizer = load_tokenizer(config.model.name)
     steps = domain.load_steps(config, token_counter(tokenizer))
     floors = domain.floors(config, steps.train)
-    _say_choices(progress, config, machine, steps, floors, why)
+    _say_choices(progress, config, machine, steps, floors, why, why_dtype)
     if dry_run:
         progress.console.print(dump_config(config), markup=False)
         return 0
@@ -82,6 +86,7 @@ def _say_choices(
     steps: StepSets,
     floors: Mapping[str, float],
     why: Sequence[str],
+    why_dtype: str,
 ) -> None:
     device = machine.accelerator or f"CPU, {torch.get_num_threads()} threads"
     progress.heading(f"srl-agent train --domain {config.domain}")
@@ -89,7 +94,7 @@ def _say_choices(
         progress.say(line)
     progress.facts(
         {
-            "model": f"{config.model.name}, {config.model.dtype}",
+            "model": f"{config.model.name}, {config.model.dtype} ({why_dtype})",
             "device": device + (f", {machine.processes} processes" if machine.processes > 1 else ""),
             "stages": " -> ".join(config.stages),
             "reward": f"{config.reward.name}, text {config.reward.text}, autojunk {config.reward.autojunk}",

@@ -1,0 +1,184 @@
+"""The command line `srl-agent`: parse, then import what the command needs, and say errors in one place."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import srl_agent
+from envs.errors import SandboxError
+from srl_agent.errors import ConfigError, SrlError
+from trajectories.errors import ParseError
+
+PACKAGES = ("srl_agent", "envs", "trajectories", "math_track")
+FAILURE, INTERRUPTED = 2, 130
+"""Exit statuses: something the user can mend; Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        check_siblings(_origins())
+        args, rest = build_parser().parse_known_args(argv)
+        command: Callable[[argparse.Namespace, list[str]], int] = args.command
+        return command(args, rest)
+    except (SrlError, ParseError, SandboxError) as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing can be said any more, and Python must not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except OSError as error:
+        return _fail(f"{error.filename or 'system'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("\nsrl-agent: interrupted; a run goes on from its last checkpoint with --resume", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _fail(message: str) -> int:
+    print(f"srl-agent: error: {message}", file=sys.stderr)
+    return FAILURE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; it imports nothing heavy."""
+    from srl_agent.commands import data
+
+    parser = argparse.ArgumentParser(
+        prog="srl-agent", description="Train software-engineering agents step by step from expert trajectories."
+    )
+    parser.add_argument("--version", action="version", version=f"srl-agent {srl_agent.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_train(commands.add_parser("train", help="train a policy on expert steps", allow_abbrev=False))
+    data.add_parser(commands)
+    commands.choices["data"].set_defaults(command=_data)
+    evaluate = commands.add_parser("eval", help="score a checkpoint on a benchmark (not built yet)")
+    evaluate.add_argument("benchmark", nargs="?", default="swebench-verified")
+    evaluate.set_defaults(command=_eval)
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train on expert steps. Any setting can be given as --section.key VALUE; see --dry-run for all."
+    )
+    parser.add_argument("--domain", metavar="swe|math", help="what to train on (default: swe), or package.module:Class")
+    parser.add_argument("--preset", default="", metavar="NAME", help="shipped settings: smoke, paper-swe, paper-math")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
+    parser.add_argument("--data", metavar="PATH", help="expert episodes in any supported format; sets data.path")
+    parser.add_argument("--stages", metavar="sft,srl", help="training methods in order; sets stages")
+    parser.add_argument("--output", metavar="DIR", help="the run directory; sets output")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in this directory")
+    parser.add_argument("--dry-run", action="store_true", help="print choices and the whole resolved tree, then stop")
+    parser.set_defaults(command=_train)
+
+
+def _train(args: argparse.Namespace, rest: list[str]) -> int:
+    from srl_agent.config_load import choose_preset, load_config
+
+    overrides = [*_pairs(args.set), *dotted(rest)]
+    for key, value in (("data.path", args.data), ("output", args.output)):
+        overrides += [(key, value)] if value else []
+    if args.stages:
+        overrides.append(("stages", f"[{args.stages}]"))
+    file, preset, why = args.config, args.preset, []
+    if args.resume:
+        file, preset = _resumed(args), ""
+        why.append(f"resuming {args.resume} with its own settings")
+    elif not preset and not file:
+        preset, reason = choose_preset(args.domain or "swe", _has_accelerator)
+        why.append(f"preset: {preset} ({reason})")
+    config = load_config(preset=preset, file=file, overrides=overrides, domain=args.domain or "")
+    from srl_agent.commands import train
+
+    return train.run(config, resume=args.resume, dry_run=args.dry_run, why=why)
+
+
+def _resumed(args: argparse.Namespace) -> Path:
+    """The settings of the run to go on with. ConfigError for what would make it another run."""
+    if args.preset or args.config or args.output:
+        raise ConfigError("--resume keeps the run's own settings; leave out --preset, --config and --output")
+    file: Path = args.resume / "config.yaml"
+    if not file.is_file():
+        raise ConfigError(f"--resume: {file} does not exist; give the directory of a run that has begun")
+    return file
+
+
+def dotted(rest: Sequence[str]) -> list[tuple[str, str]]:
+    """`--a.b c` and `--a.b=c` as pairs. ConfigError for anything else that the parser did not know."""
+    pairs, words = [], list(rest)
+    while words:
+        word = words.pop(0)
+        key, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or "." not in key:
+            raise ConfigError(
+                f"unknown argument '{word}'; settings are given as --section.key VALUE or --set key=value"
+            )
+        if not equals:
+            if not words:
+                raise ConfigError(f"{word}: a value is missing")
+            value = words.pop(0)
+        pairs.append((key, value))
+    return pairs
+
+
+def _pairs(settings: Sequence[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set: expected KEY=VALUE, found '{setting}'")
+        pairs.append((key, value))
+    return pairs
+
+
+def _data(args: argparse.Namespace, rest: list[str]) -> int:
+    _refuse(rest)
+    from srl_agent.commands import data
+
+    return data.run(args)
+
+
+def _eval(args: argparse.Namespace, rest: list[str]) -> int:
+    raise ConfigError(
+        f"eval {args.benchmark}: not built yet; until then the held-out reward of a run (metrics.jsonl, "
+        "'held_out/reward') says how a checkpoint does"
+    )
+
+
+def _refuse(rest: Sequence[str]) -> None:
+    if rest:
+        raise ConfigError(f"unknown argument '{rest[0]}'; --help lists the known ones")
+
+
+def _has_accelerator() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _origins() -> dict[str, str]:
+    """Where each of our packages would be imported from."""
+    found = {}
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        locations = list(spec.submodule_search_locations or []) if spec else []
+        found[name] = locations[0] if locations else ""
+    return found
+
+
+def check_siblings(origins: dict[str, str]) -> None:
+    """Refuse to run when another distribution's package stands in for one of ours (`envs` is on PyPI too)."""
+    home = Path(origins["srl_agent"]).resolve().parent
+    strangers = {name: path for name, path in origins.items() if not path or Path(path).resolve().parent != home}
+    if strangers:
+        what = ", ".join(f"{name} ({path or 'missing'})" for name, path in strangers.items())
+        raise ConfigError(
+            f"these packages are not the ones of srl-agent, which stands in {home}: {what}; "
+            "uninstall the distribution they come from, then: pip install --force-reinstall --no-deps srl-agent"
+        )

@@ -1,0 +1,201 @@
+"""Build a configuration from preset, file and overrides, and refuse what is wrong with the remedy in the message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from srl_agent.config import Config, Section
+from srl_agent.errors import ConfigError
+
+Tree = dict[str, Any]
+Override = tuple[str, str]
+"""A dotted key and its value as text, which is read as YAML."""
+
+
+def preset_names() -> list[str]:
+    """The presets that are shipped."""
+    return sorted(
+        path.name.removesuffix(".yaml") for path in files("srl_agent.presets").iterdir() if _is_yaml(path.name)
+    )
+
+
+def _is_yaml(name: str) -> bool:
+    return name.endswith(".yaml")
+
+
+def choose_preset(domain: str, has_accelerator: Callable[[], bool]) -> tuple[str, str]:
+    """The preset for a command that names none, and why."""
+    if has_accelerator():
+        return f"paper-{domain}", "an accelerator is present"
+    return "smoke", "no accelerator here, so the small demonstration; --preset paper-swe is the full size"
+
+
+def load_config(
+    *, preset: str = "", file: Path | None = None, overrides: Sequence[Override] = (), domain: str = ""
+) -> Config:
+    """Preset, then file, then overrides, each over the one before. ConfigError lists everything that is wrong.
+
+    A file may name its own preset; one that is given here wins over it.
+    """
+    tree = read_yaml(file) if file else {}
+    named = preset or str(tree.get("preset") or "")
+    merged = merge(read_preset(named) if named else {}, tree)
+    for key, text in overrides:
+        _put(merged, key, text)
+    if named:
+        merged["preset"] = named
+    if domain:
+        merged["domain"] = domain
+    return validate(merged, str(file) if file else "")
+
+
+def read_preset(name: str) -> Tree:
+    """The settings of a shipped preset. ConfigError lists the names."""
+    if name not in preset_names():
+        raise ConfigError(
+            f"preset: unknown name '{name}'{_nearest(name, preset_names())}; known: {_list(preset_names())}"
+        )
+    return parse_yaml(files("srl_agent.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8"), f"preset {name}")
+
+
+def read_yaml(path: Path) -> Tree:
+    """The settings of a YAML file. ConfigError where it is missing, unreadable, or not a mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 text (byte {error.start}); a YAML file of settings is expected"
+        ) from error
+    return parse_yaml(text, str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without keys that stand twice, of which plain YAML silently keeps the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key '{key.value}' stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str, where: str) -> Tree:
+    """A mapping out of YAML text; `where` names it in errors."""
+    try:
+        tree = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{where}{line}: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{where}: not YAML: {error}") from error
+    if tree is None:
+        raise ConfigError(f"{where}: no settings in it; expected lines such as 'srl: {{max_steps: 10}}'")
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}: expected settings as 'key: value', found {_kind(tree)}")
+    return tree
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
+    """Both trees in one; where they disagree the upper one wins."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _put(tree: Tree, key: str, text: str) -> None:
+    value = parse_scalar(text, key)
+    *sections, name = key.split(".")
+    for section in sections:
+        tree[section] = dict(tree[section]) if isinstance(tree.get(section), dict) else {}
+        tree = tree[section]
+    tree[name] = value
+
+
+def parse_scalar(text: str, key: str) -> Any:
+    """The value of an override, read as YAML (`1e-5`, text under YAML 1.1, becomes a number when it is validated)."""
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{key}: the value {text!r} is not YAML") from error
+    return "" if value is None and not text.strip() else value
+
+
+def validate(tree: Tree, where: str = "") -> Config:
+    """The configuration of a tree of settings. One ConfigError names every key that is wrong."""
+    problems = list(_unknown(tree, Config, ""))
+    config = None
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        problems += [_say(problem) for problem in error.errors() if problem["type"] != "extra_forbidden"]
+    if config is None or problems:
+        lines = "\n  ".join(problems)
+        raise ConfigError(f"{where or 'settings'}: " + (lines if len(problems) == 1 else f"\n  {lines}"))
+    return config
+
+
+def known_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
+    """Every dotted key of the tree."""
+    keys = []
+    for name, field in section.model_fields.items():
+        branch = field.annotation
+        if isinstance(branch, type) and issubclass(branch, Section):
+            keys += known_keys(branch, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str) -> Iterator[str]:
+    for key, value in tree.items():
+        field = section.model_fields.get(str(key))
+        if field is None:
+            dotted = f"{prefix}{key}"
+            yield f"unknown key '{dotted}'{_nearest(dotted, known_keys())}"
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, Section) and isinstance(value, dict):
+            yield from _unknown(value, field.annotation, f"{prefix}{key}.")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if not close:  # the last part alone may be right, in another section
+        close = [key for key in known if key.rpartition(".")[2] == name.rpartition(".")[2]][:1]
+    return f"; did you mean '{close[0]}'?" if close else f"; the sections are {_list(list(Config.model_fields))}"
+
+
+def _say(problem: Any) -> str:
+    """One problem in our words: key, what was expected, what was found."""
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "value_error":  # raised by the tree itself, with the keys in its message
+        return str(problem["ctx"]["error"])
+    if problem["type"] == "model_type":
+        return f"{key}: expected a section of settings, found {_kind(problem['input'])}"
+    expected = problem["msg"].removeprefix("Input should be ")
+    return f"{key}: expected {expected}, found {problem['input']!r}"
+
+
+def _kind(value: Any) -> str:
+    names: dict[type, str] = {list: "a list", dict: "a section"}
+    return names.get(type(value), repr(value))
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def dump_config(config: Config) -> str:
+    """The whole resolved tree as YAML that `load_config` reads back to an equal configuration."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

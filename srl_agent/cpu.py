@@ -1,0 +1,39 @@
+"""Make the most of a CPU: memory that is kept between steps, and a low-precision copy of the policy to sample with."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+# Parameters of glibc's mallopt(3).
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEEP_BELOW = 1 << 30
+"""Blocks up to this many bytes stay with the process when they are freed."""
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc not to give freed tensors back to the system, which costs a page fault a page at the next step.
+
+    Sampling with SmolLM2 took 27 s without and 17 s with it (32 outputs of 60 tokens, two cores, float32). Returns
+    whether it took effect: only on Linux with glibc.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL("libc.so.6")
+    return bool(libc.mallopt(M_MMAP_THRESHOLD, KEEP_BELOW) and libc.mallopt(M_TRIM_THRESHOLD, KEEP_BELOW))
+
+
+class SamplingCopy:
+    """A bfloat16 copy of a policy whose own weights are float32: autocast would cast all of them for every token."""
+
+    def __init__(self, policy: Any) -> None:
+        self.model = AutoModelForCausalLM.from_config(policy.config, dtype=torch.bfloat16).eval()
+
+    def refreshed(self, policy: Any) -> Any:
+        """The copy with the policy's present weights."""
+        self.model.load_state_dict(policy.state_dict())
+        return self.model
