@@ -76,7 +76,9 @@ def find_domain(name: str) -> Domain:
         )
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except ImportError as error:
         raise ConfigError(f"domain: '{name}' ({path}) cannot be imported: {error}") from error
+    except AttributeError as error:
+        raise ConfigError(f"domain: '{name}' is not built yet: {module_name} has no {attribute}") from error
     domain: Domain = factory()
     return domain
