@@ -28,10 +28,15 @@ def keep_freed_memory() -> bool:
 
 
 class SamplingCopy:
-    """A bfloat16 copy of a policy whose own weights are float32: autocast would cast all of them for every token."""
+    """A bfloat16 copy of a policy whose own weights are float32: autocast would cast all of them for every token.
+
+    It attends with plain matrix products: torch's fused attention takes 8 ms a layer for one token of 32 sequences in
+    bfloat16 on two cores, the products 1.
+    """
 
     def __init__(self, policy: Any) -> None:
-        self.model = AutoModelForCausalLM.from_config(policy.config, dtype=torch.bfloat16).eval()
+        copy = AutoModelForCausalLM.from_config(policy.config, dtype=torch.bfloat16, attn_implementation="eager")
+        self.model = copy.eval()
 
     def refreshed(self, policy: Any) -> Any:
         """The copy with the policy's present weights."""

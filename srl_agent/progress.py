@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 
 
 class Progress:
@@ -31,12 +30,9 @@ class Progress:
 
     def facts(self, rows: Mapping[str, str]) -> None:
         """Names and values in two columns."""
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
+        width = max(map(len, rows), default=0)
         for name, value in rows.items():
-            table.add_row(name, value)
-        self.console.print(table, markup=False)
+            self.say(f"{name:<{width}}  {value}")
 
     def step(self, stage: str, step: int, total: int, values: Mapping[str, str]) -> None:
         """One optimiser step, with the seconds since the line before it."""

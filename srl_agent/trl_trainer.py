@@ -233,7 +233,6 @@ def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int,
         scale_rewards="group",
         use_vllm=trainer.engine == "vllm",
         vllm_mode=trainer.vllm_mode,
-        ignore_data_skip=True,  # the loader holds no data; the stream's position is in the checkpoint
     )
 
 
