@@ -1,0 +1,112 @@
+"""The command line: what it parses, what it refuses, and what it says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from srl_agent.cli import check_siblings, dotted, main
+from srl_agent.errors import ConfigError
+
+
+def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The error message of a command that must end with status 2 and without a traceback."""
+    assert main(list(words)) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("srl-agent: error: ")
+    assert "Traceback" not in message
+    return message
+
+
+def test_help_needs_neither_torch_nor_pydantic() -> None:
+    code = (
+        "import sys; from srl_agent.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(','.join(name for name in ('torch', 'transformers', 'pydantic', 'rich') if name in sys.modules) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "--dry-run" in result.stdout
+
+
+def test_dotted_settings_take_both_forms() -> None:
+    assert dotted(["--srl.beta", "0.5", "--seed.x=1=2"]) == [("srl.beta", "0.5"), ("seed.x", "1=2")]
+
+
+@pytest.mark.parametrize("rest", [["--beta", "1"], ["beta"], ["--srl.beta"], ["-x"], ["a.b"]])
+def test_other_unknown_arguments_are_refused(rest: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        dotted(rest)
+
+
+def test_what_is_not_built_yet_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not built yet" in fail(capsys, "eval", "swebench-verified")
+    assert "not built yet" in fail(capsys, "train", "--domain", "math", "--preset", "smoke", "--dry-run")
+
+
+def test_an_unknown_domain_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "swe, math" in fail(capsys, "train", "--domain", "maths", "--preset", "smoke")
+
+
+def test_a_setting_without_a_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "KEY=VALUE" in fail(capsys, "train", "--preset", "smoke", "--set", "srl.beta")
+
+
+def test_resume_refuses_what_would_make_it_another_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "leave out" in fail(capsys, "train", "--resume", str(tmp_path), "--preset", "smoke")
+    assert "does not exist" in fail(capsys, "train", "--resume", str(tmp_path))
+
+
+def test_a_run_directory_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+    message = fail(
+        capsys, "train", "--domain", "srl_agent.testing:ToyDomain", "--preset", "smoke", "--output", str(tmp_path)
+    )
+    assert "--resume" in message
+
+
+def test_a_model_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    message = fail(capsys, "train", "--preset", "smoke", "--model.name", str(tmp_path))
+    assert "model.name" in message
+    assert str(tmp_path) in message
+
+
+def test_a_package_from_elsewhere_is_refused_with_the_remedy() -> None:
+    ours = {name: f"/home/x/{name}" for name in ("srl_agent", "envs", "trajectories", "math_track")}
+    check_siblings(ours)
+    with pytest.raises(ConfigError, match=r"envs \(/usr/lib/envs\).*pip install"):
+        check_siblings({**ours, "envs": "/usr/lib/envs"})
+    with pytest.raises(ConfigError, match="missing"):
+        check_siblings({**ours, "math_track": ""})
+
+
+def test_an_interrupted_run_ends_with_status_130() -> None:
+    code = (
+        "import os, signal, sys; from srl_agent import cli\n"
+        "os.environ['X'] = '1'\n"
+        "def interrupted(*_): os.kill(os.getpid(), signal.SIGINT)\n"
+        "cli.check_siblings = interrupted\n"
+        "sys.exit(cli.main(['data', 'stats', 'x']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 130
+    assert "--resume" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_closed_pipe_is_no_error_message() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "srl_agent", "data", "stats", "--json"]
+    from trajectories.demo import EPISODES
+
+    result = subprocess.run([*words, str(EPISODES)], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert result.returncode != -signal.SIGPIPE
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,155 @@
+"""Building a configuration, and refusing what is wrong in words that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srl_agent.config import Config
+from srl_agent.config_load import (
+    choose_preset,
+    dump_config,
+    known_keys,
+    load_config,
+    parse_yaml,
+    preset_names,
+    read_preset,
+    validate,
+)
+from srl_agent.errors import ConfigError
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Any:
+    """Writes a settings file and returns its path."""
+
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "settings.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_overrides_win_over_the_file_and_the_file_over_the_preset(settings: Any) -> None:
+    file = settings("preset: smoke\nsrl: {rollouts: 6, beta: 0.5}\n")
+    config = load_config(file=file, overrides=[("srl.beta", "0.25"), ("srl.learning_rate", "1e-5")], domain="math")
+    assert (config.srl.rollouts, config.srl.beta, config.srl.learning_rate) == (6, 0.25, 1e-5)
+    assert config.srl.prompts_per_step == load_config(preset="smoke").srl.prompts_per_step
+    assert (config.preset, config.domain) == ("smoke", "math")
+
+
+def test_every_shipped_preset_loads_under_its_name() -> None:
+    assert preset_names() == ["paper-math", "paper-swe", "smoke"]
+    assert [load_config(preset=name).preset for name in preset_names()] == preset_names()
+
+
+@pytest.mark.parametrize("name", ["paper-swe", "paper-math"])
+def test_every_value_of_a_paper_preset_says_whether_the_paper_gives_it(name: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / f"srl_agent/presets/{name}.yaml").read_text()
+    values = [line for line in text.splitlines() if ": " in line and not line.startswith("#")]
+    assert len(values) > 20
+    assert [line for line in values if "# paper" not in line and "# guess" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ([("srl.rolouts", "4")], ["unknown key 'srl.rolouts'", "did you mean 'srl.rollouts'"]),
+        ([("rollouts", "4")], ["unknown key 'rollouts'", "'srl.rollouts'"]),
+        ([("zzz", "4")], ["unknown key 'zzz'", "the sections are", "reward"]),
+        ([("srl.rollouts", "many")], ["srl.rollouts", "integer", "'many'"]),
+        ([("srl.rollouts", "1")], ["srl.rollouts", "greater than or equal to 2", "found 1"]),
+        ([("srl", "3")], ["srl", "a section of settings", "found 3"]),
+        ([("seed", "[1, 2]")], ["seed", "integer", "[1, 2]"]),
+        ([("reward.text", "xml")], ["reward.text", "'body' or 'wrapped'", "'xml'"]),
+        ([("stages", "[]")], ["stages", "at least one"]),
+        ([("stages", "[srl, srl]")], ["stages", "once"]),
+        ([("srl.prompts_per_step", "6"), ("srl.micro_batch_prompts", "4")], ["multiple", "6 and 4"]),
+        ([("sft.batch_size", "6"), ("sft.micro_batch_size", "4")], ["multiple", "6 and 4"]),
+        ([("srl.beta", "{")], ["srl.beta", "not YAML"]),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_expected(overrides: list[tuple[str, str]], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(overrides=overrides)
+    assert [word for word in words if word not in str(error.value)] == []
+    assert "pydantic" not in str(error.value)
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(overrides=[("srl.rolouts", "4"), ("seed", "x"), ("model.nme", "y")])
+    assert all(word in str(error.value) for word in ("srl.rollouts", "seed", "model.name"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("srl:\n  rollouts: 4\n  rollouts: 5\n", ["line 3", "'rollouts' stands twice"]),
+        ("srl: [1\n b: 3", ["line 2"]),
+        ("", ["no settings"]),
+        ("- a\n", ["found a list"]),
+        ("word\n", ["found 'word'"]),
+        (b"srl: \xff\n", ["not UTF-8", "byte 5"]),
+        ("[" * 5000, ["not YAML"]),
+        ("a: &x [*x]\nb: !!python/object:os.system {}\n", ["settings.yaml"]),
+        ("? [1, 2]\n: 3\n", ["settings.yaml"]),
+        ("preset: nope\n", ["unknown name 'nope'", "smoke"]),
+    ],
+)
+def test_a_broken_file_is_named_with_the_line(settings: Any, content: str | bytes, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(file=settings(content))
+    assert [word for word in words if word not in str(error.value)] == []
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_config(file=path)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        validate(parse_yaml(text, "text"))
+    except ConfigError as error:
+        assert str(error)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    name=st.text(max_size=20),
+    rate=st.floats(0, 1, allow_nan=False),
+    stages=st.sampled_from([("sft",), ("srl",), ("sft", "srl")]),
+)
+def test_a_dumped_tree_loads_to_an_equal_configuration(
+    seed: int, name: str, rate: float, stages: tuple[Any, ...]
+) -> None:
+    config = load_config(preset="smoke")
+    changed = config.model_copy(
+        update={
+            "seed": seed,
+            "stages": stages,
+            "model": config.model.model_copy(update={"name": name}),
+            "srl": config.srl.model_copy(update={"learning_rate": rate}),
+        }
+    )
+    assert validate(parse_yaml(dump_config(changed), "dump")) == changed
+
+
+def test_the_preset_follows_the_machine() -> None:
+    assert choose_preset("swe", lambda: False)[0] == "smoke"
+    assert choose_preset("math", lambda: True)[0] == "paper-math"
+
+
+def test_the_known_keys_are_those_of_the_tree() -> None:
+    keys = known_keys()
+    assert {"seed", "srl.dynamic_sampling.eps", "reward.autojunk"} <= set(keys)
+    assert len(keys) == len(set(keys))
+    assert read_preset("smoke")["srl"].keys() <= Config.model_fields["srl"].annotation.model_fields.keys()  # type: ignore[union-attr]

@@ -1,0 +1,70 @@
+"""What stands in a run directory, and what a kill may leave there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from srl_agent.errors import ConfigError
+from srl_agent.run_dir import (
+    append_jsonl,
+    complete_checkpoints,
+    forget_after,
+    marker,
+    new_run,
+    provenance,
+    read_jsonl,
+    write_json,
+    write_text,
+)
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "new \udc80")
+    assert path.read_text() == "old"
+
+
+def test_a_line_that_a_kill_has_cut_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    append_jsonl(path, [{"step": 1}, {"step": 2}])
+    with path.open("a") as file:
+        file.write('{"step": 3, "lo')
+    assert read_jsonl(path) == [{"step": 1}, {"step": 2}]
+
+
+def test_a_resumed_stage_forgets_only_its_own_later_records(tmp_path: Path) -> None:
+    rows = [{"stage": stage, "step": step} for stage in ("sft", "srl") for step in (0, 3, 4)]
+    append_jsonl(tmp_path / "metrics.jsonl", rows)
+    for step in (3, 4):
+        append_jsonl(tmp_path / "samples" / f"srl-{step:06d}.jsonl", [{}])
+    forget_after(tmp_path, "srl", 3)
+    kept = read_jsonl(tmp_path / "metrics.jsonl")
+    assert kept == [row for row in rows if row != {"stage": "srl", "step": 4}]
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["srl-000003.jsonl"]
+
+
+def test_a_checkpoint_counts_only_with_its_marker(tmp_path: Path) -> None:
+    for step in (9, 10, 11):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    for step in (9, 10):
+        write_json(tmp_path / f"checkpoint-{step}" / "complete.json", {"step": step})
+    assert [path.name for path in complete_checkpoints(tmp_path)] == ["checkpoint-9", "checkpoint-10"]
+    assert marker(complete_checkpoints(tmp_path)[-1])["step"] == 10
+
+
+def test_a_directory_with_a_run_is_not_taken_again(tmp_path: Path) -> None:
+    run = new_run("", tmp_path / "run")
+    write_text(run / "config.yaml", "seed: 0\n")
+    with pytest.raises(ConfigError, match="--resume"):
+        new_run(str(run), tmp_path / "other")
+
+
+def test_provenance_names_versions_and_machine() -> None:
+    record = provenance({"seed": 7})
+    assert record["seed"] == 7
+    assert {"python", "torch", "trl", "transformers"} <= record["versions"].keys()
+    assert record["host"]["cpus"] >= 1
