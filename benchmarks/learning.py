@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-COMMON = ["--preset", "smoke", "--set", "data.held_out_episodes=13", "--set", "data.held_out_steps=40"]
+COMMON = ["--preset", "smoke", "--set", "data.held_out_episodes=13", "--set", "data.held_out_steps=32"]
 
 
 def main() -> None:
@@ -24,28 +27,43 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=24, help="optimiser steps of each srl stage")
     parser.add_argument("--rate", default="3e-5", help="learning rate of the srl stage")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, the cores shared among them")
     parser.add_argument("--set", action="append", default=[], help="further settings for every run")
     args = parser.parse_args()
-    rows = []
-    for seed in args.seeds:
-        start = train(args, f"seed{seed}-sft", ["--stages", "sft", "--set", f"seed={seed}"])
-        rows.append((seed, args.rate, held_out(args, seed, args.rate, start)))
-    for seed in args.seeds:
-        rows.append((seed, "0", held_out(args, seed, "0", checkpoint(args.output / f"seed{seed}-sft" / "sft"))))
-    print_table(rows)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        trained = pool.map(lambda seed: (seed, args.rate, learn(args, seed)), args.seeds)
+        still = pool.map(lambda seed: (seed, "0", held_out(args, seed, "0", cold_start(args, seed))), args.seeds)
+        print_table([*trained, *still])
+
+
+def learn(args: argparse.Namespace, seed: int) -> dict[int, dict[str, float]]:
+    """The cold start of a seed, then its srl stage."""
+    train(args, f"seed{seed}-sft", ["--stages", "sft", "--set", f"seed={seed}"])
+    return held_out(args, seed, args.rate, cold_start(args, seed))
+
+
+def cold_start(args: argparse.Namespace, seed: int) -> Path:
+    """The checkpoint that both srl stages of a seed set out from; waits until it is there."""
+    stage = args.output / f"seed{seed}-sft" / "sft"
+    while not list(stage.glob("checkpoint-*/complete.json")):
+        time.sleep(1)
+    return checkpoint(stage)
 
 
 def train(args: argparse.Namespace, name: str, options: list[str]) -> Path:
     """Run, or go on with, one run of the command line; returns its last checkpoint."""
     folder, stage = args.output / name, options[1]
-    extra = [part for setting in args.set for part in ("--set", setting)]
+    settings = [f"trainer.threads={max(1, (os.cpu_count() or 1) // args.jobs)}", *args.set]
+    extra = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "srl_agent", "train", "--domain", "swe"]
     if (folder / "config.yaml").exists():
         command += ["--resume", str(folder)]
     else:
         command += [*COMMON, *options, *extra, "--output", str(folder)]
     print("$", " ".join(command), flush=True)
-    subprocess.run(command, check=True)
+    args.output.mkdir(parents=True, exist_ok=True)
+    with (args.output / f"{name}.log").open("a") as log:
+        subprocess.run(command, check=True, stdout=log, stderr=log)
     return checkpoint(folder / stage)
 
 
