@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -79,11 +80,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace, rest: list[str]) -> int:
-    from srl_agent.config_load import choose_preset, load_config
+    from srl_agent.config_load import choose_preset, load_config, split_settings
 
-    overrides = [*_pairs(args.set), *dotted(rest)]
+    overrides = [*split_settings(args.set), *dotted(rest)]
     for key, value in (("data.path", args.data), ("output", args.output)):
-        overrides += [(key, value)] if value else []
+        overrides += [(key, json.dumps(value))] if value else []  # YAML would read a folder named 2026 as a number
     if args.stages:
         overrides.append(("stages", f"[{args.stages}]"))
     file, preset, why = args.config, args.preset, []
@@ -123,16 +124,6 @@ def dotted(rest: Sequence[str]) -> list[tuple[str, str]]:
             if not words:
                 raise ConfigError(f"{word}: a value is missing")
             value = words.pop(0)
-        pairs.append((key, value))
-    return pairs
-
-
-def _pairs(settings: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = []
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set: expected KEY=VALUE, found '{setting}'")
         pairs.append((key, value))
     return pairs
 

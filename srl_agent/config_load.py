@@ -135,6 +135,17 @@ def parse_scalar(text: str, key: str) -> Any:
     return "" if value is None and not text.strip() else value
 
 
+def split_settings(settings: Sequence[str]) -> list[Override]:
+    """`KEY=VALUE` arguments as pairs. ConfigError where one has no key or no equals sign."""
+    pairs = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set: expected KEY=VALUE, found '{setting}'")
+        pairs.append((key, value))
+    return pairs
+
+
 def validate(tree: Tree, where: str = "") -> Config:
     """The configuration of a tree of settings. One ConfigError names every key that is wrong."""
     problems = list(_unknown(tree, Config, ""))

@@ -129,37 +129,12 @@ def _steps(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> Config:
     """The configuration that the options describe; options of their own name win over `--set`."""
-    from pydantic import ValidationError
+    from srl_agent.config_load import load_config, split_settings
 
-    from srl_agent.config import Config
-    from srl_agent.errors import ConfigError
-
-    tree: dict[str, Any] = {}
-    for setting in args.set:
-        _set(tree, setting)
-    own = {"path": args.input or "", "format": args.format, "context": args.context}
-    tree["data"] = {**tree.get("data", {}), **{key: value for key, value in own.items() if value}}
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r}" for e in error.errors()]
-        raise ConfigError("; ".join(lines)) from error
-
-
-def _set(tree: dict[str, Any], setting: str) -> None:
-    """Put `data.KEY=VALUE` or `reward.KEY=VALUE`, the value in YAML, into the tree; nothing else matters here."""
-    import yaml
-
-    from srl_agent.errors import ConfigError
-
-    key, equals, text = setting.partition("=")
-    section, _, name = key.partition(".")
-    if not equals or section not in ("data", "reward"):
-        raise ConfigError(f"--set: expected data.KEY=VALUE or reward.KEY=VALUE, found '{setting}'")
-    try:
-        tree.setdefault(section, {})[name] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {key}: the value is no YAML: {text!r}") from error
+    own = {"data.path": args.input, "data.format": args.format, "data.context": args.context}
+    return load_config(
+        overrides=[*split_settings(args.set), *((key, json.dumps(value)) for key, value in own.items() if value)]
+    )
 
 
 def _token_counter(name: str | None) -> Callable[[str], int]:

@@ -138,9 +138,8 @@ def test_steps_takes_the_context_and_settings(episodes: Path, tmp_path: Path) ->
         ("data.max_prompt_tokens=many", "max_prompt_tokens"),
         ("reward.name=bleu", "similarity, exact"),
         ("reward.max_chars=1", "max_chars"),
-        ("data.context", "data.KEY=VALUE"),
-        ("data.context=[", "no YAML"),
-        ("srl.epochs=1", "data.KEY=VALUE"),
+        ("data.context", "KEY=VALUE"),
+        ("data.context=[", "not YAML"),
     ],
 )
 def test_a_wrong_setting_is_a_configuration_error(episodes: Path, tmp_path: Path, setting: str, message: str) -> None:
