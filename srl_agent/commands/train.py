@@ -149,5 +149,5 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
     }
     if rewards:
         facts["held-out reward"] = f"{rewards[0]:.3f} at the start of srl -> {rewards[-1]:.3f} at the end"
-    facts["go on"] = f"srl-agent train --domain {config.domain} --set model.name={checkpoint} --set stages=[srl]"
+    facts["go on"] = f"srl-agent train --domain {config.domain} --model.name {checkpoint} --stages srl"
     progress.facts(facts)
