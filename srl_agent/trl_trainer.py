@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback
@@ -29,7 +31,7 @@ from srl_agent.run_dir import MARKER, write_json
 from srl_agent.step_reward import StepReward, score_metrics
 
 OnFill = Callable[[int, Fill, dict[str, float]], None]
-"""Called on every process after a batch was filled: (optimiser step, fill, srl metrics)."""
+"""Called on every process after a batch was filled: (optimiser step, fill of all processes, srl metrics)."""
 
 
 class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
@@ -98,10 +100,10 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         return float(self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum())
 
     def _report(self, fill: Fill, used: int) -> None:
-        sampled = self._sum(len(fill.groups))
-        informative = self._sum(sum(group["kept"] for group in fill.groups))
+        for name in ("scores", "depths", "groups"):
+            setattr(fill, name, gather_object(getattr(fill, name)))
         metrics = {
-            "kept_ratio": informative / sampled,
+            "kept_ratio": fmean(group["kept"] for group in fill.groups),
             "groups_used": float(used),
             "refills": float(fill.rounds - 1),
             "epoch": self.stream.position / self.stream.rows,

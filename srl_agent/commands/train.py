@@ -12,6 +12,7 @@ from typing import Any
 import datasets
 import torch
 import transformers
+from accelerate.utils import broadcast_object_list
 
 from srl_agent.choices import Machine, choose_dtype, this_machine
 from srl_agent.config import Config
@@ -42,7 +43,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     if dry_run:
         progress.console.print(dump_config(config), markup=False)
         return 0
-    folder = resume or new_run(config.output, default_folder(config))
+    folder = resume or _agree(machine, lambda: new_run(config.output, default_folder(config)))
     if machine.main:
         _write_provenance(folder, config, machine, steps, floors)
     progress.say(f"run directory: {folder}")
@@ -53,6 +54,14 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
     _say_results(progress, config, folder, checkpoint)
     return 0
+
+
+def _agree(machine: Machine, choose: Callable[[], Path]) -> Path:
+    """What the main process chooses, on every process: two clocks would name two directories."""
+    chosen = [choose() if machine.main else Path()]
+    if machine.processes > 1:
+        broadcast_object_list(chosen)
+    return chosen[0]
 
 
 def quieten_libraries() -> None:
