@@ -34,6 +34,7 @@ def sample_groups(
         max_new_tokens=max_new_tokens,
         eos_token_id=list(eos_ids),
         pad_token_id=pad_id,
+        use_cache=True,  # trainers switch it off in the model's own settings, and the prompt would be read twice
     )
     at_once = max(1, MAX_SEQUENCES // rollouts)
     results: list[list[int]] = []

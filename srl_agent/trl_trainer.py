@@ -263,6 +263,7 @@ def _common(config: Config, folder: Path, accelerated: bool) -> dict[str, Any]:
         "use_cpu": not accelerated,
         "bf16": config.model.dtype == "bfloat16",
         "gradient_checkpointing": trainer.gradient_checkpointing,
+        "use_cache": not trainer.gradient_checkpointing,  # written into the checkpoint's settings
         "save_strategy": "steps",
         "save_steps": trainer.save_every,
         "save_total_limit": trainer.keep_checkpoints,

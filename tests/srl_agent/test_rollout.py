@@ -38,6 +38,13 @@ def test_an_output_ends_with_the_first_end_token() -> None:
     assert first not in outputs[0][:-1]
 
 
+def test_a_model_whose_settings_switch_the_cache_off_samples_the_same() -> None:
+    model, copy = tiny_model(), tiny_model()
+    for settings in (copy.config, copy.generation_config):
+        settings.use_cache = False
+    assert sample(copy, 2, 0.0) == sample(model, 2, 0.0)
+
+
 def test_the_same_seed_draws_the_same_outputs() -> None:
     model = tiny_model()
     torch.manual_seed(3)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from srl_agent.config import Config, DynamicSamplingConfig, SrlConfig
+from srl_agent.config import Config, DynamicSamplingConfig, ModelConfig, SrlConfig
 from srl_agent.dynamic_sampling import StepStream
 from srl_agent.fill import Fill
 from srl_agent.stage_srl import training_rows
@@ -22,9 +22,32 @@ GROUPS, OUTPUTS = 4, 3
 Build = Callable[..., SrlTrainer]
 
 
+def make_trainer(folder: Path, model: Any, loss_pass: str, config: Config) -> SrlTrainer:
+    """A trainer on the toy steps whose fills are remembered in `trainer.fills`."""
+    domain, tokenizer = ToyDomain(), byte_tokenizer()
+    rows = training_rows(domain.load_steps(config, len).train)
+    fills: list[tuple[Fill, dict[str, float]]] = []
+    trainer = SrlTrainer(
+        config=config,
+        loss_pass=loss_pass,
+        reward=StepReward(domain.scorer(config), tokenizer),
+        stream=StepStream(len(rows), seed=0),
+        on_fill=lambda step, fill, metrics: fills.append((fill, metrics)),
+        model=model,
+        args=grpo_arguments(config, folder, 1, 1, False),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+    )
+    trainer.fills = fills
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1
+    torch.manual_seed(11)
+    return trainer
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """A trainer of a float64 model whose fills are remembered in `trainer.fills`."""
+    """Makes trainers of a float64 model, given the loss pass and settings of dynamic sampling."""
 
     def make(loss_pass: str = "shared", **sampling: Any) -> SrlTrainer:
         srl = SrlConfig(
@@ -34,27 +57,7 @@ def build(tmp_path: Path) -> Build:
             max_completion_tokens=6,
             dynamic_sampling=DynamicSamplingConfig(**sampling),
         )
-        config = Config(srl=srl)
-        domain = ToyDomain()
-        steps = domain.load_steps(config, len).train
-        rows = training_rows(steps)
-        fills: list[tuple[Fill, dict[str, float]]] = []
-        trainer = SrlTrainer(
-            config=config,
-            loss_pass=loss_pass,
-            reward=StepReward(domain.scorer(config), byte_tokenizer()),
-            stream=StepStream(len(rows), seed=0),
-            on_fill=lambda step, fill, metrics: fills.append((fill, metrics)),
-            model=tiny_model(dtype=torch.float64),
-            args=grpo_arguments(config, tmp_path, 1, 1, False),
-            train_dataset=Dataset.from_list(rows),
-            processing_class=byte_tokenizer(),
-        )
-        trainer.fills = fills
-        trainer.model.train()
-        trainer.current_gradient_accumulation_steps = 1
-        torch.manual_seed(11)
-        return trainer
+        return make_trainer(tmp_path, tiny_model(dtype=torch.float64), loss_pass, Config(srl=srl))
 
     return make
 
@@ -127,6 +130,19 @@ def test_a_batch_in_which_nothing_differs_moves_nothing(build: Build) -> None:
     found = gradients(trainer, trainer.compute_loss(trainer.model, batch))
     assert not any(bool(gradient.any()) for gradient in found)
     assert trainer.fills[0][1]["groups_used"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_trainer_samples_what_its_weights_say(tmp_path: Path, dtype: str) -> None:
+    """Greedy outputs from within the trainer, whatever copy it samples with, against plain forward passes."""
+    trainer = make_trainer(tmp_path, tiny_model(), "shared", Config(model=ModelConfig(dtype=dtype)))  # type: ignore[arg-type]
+    trainer.temperature, trainer.max_completion_length = 0.0, 5
+    prompt = list(range(40, 60))
+    ids = torch.tensor([prompt])
+    policy = tiny_model(dtype=getattr(torch, dtype))
+    for _ in range(5):
+        ids = torch.cat([ids, policy(ids).logits[:, -1:].argmax(-1)], dim=1)
+    assert trainer.sample([prompt, [9]], 2)[:2] == [ids[0, len(prompt) :].tolist()] * 2
 
 
 def test_the_two_loss_passes_give_the_same_loss_and_entropy(build: Build) -> None:
