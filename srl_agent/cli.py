@@ -91,13 +91,19 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     if args.resume:
         file, preset = _resumed(args), ""
         why.append(f"resuming {args.resume} with its own settings")
-    elif not preset and not file:
+    elif not preset and not _names_preset(file, overrides):
         preset, reason = choose_preset(args.domain or "swe", _has_accelerator)
         why.append(f"preset: {preset} ({reason})")
     config = load_config(preset=preset, file=file, overrides=overrides, domain=args.domain or "")
     from srl_agent.commands import train
 
     return train.run(config, resume=args.resume, dry_run=args.dry_run, why=why)
+
+
+def _names_preset(file: Path | None, overrides: Sequence[tuple[str, str]]) -> bool:
+    from srl_agent.config_load import read_yaml
+
+    return any(key == "preset" for key, _ in overrides) or bool(file and read_yaml(file).get("preset"))
 
 
 def _resumed(args: argparse.Namespace) -> Path:

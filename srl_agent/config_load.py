@@ -32,9 +32,10 @@ def _is_yaml(name: str) -> bool:
 
 def choose_preset(domain: str, has_accelerator: Callable[[], bool]) -> tuple[str, str]:
     """The preset for a command that names none, and why."""
+    full = f"paper-{domain}" if f"paper-{domain}" in preset_names() else "paper-swe"
     if has_accelerator():
-        return f"paper-{domain}", "an accelerator is present"
-    return "smoke", "no accelerator here, so the small demonstration; --preset paper-swe is the full size"
+        return full, "an accelerator is present"
+    return "smoke", f"no accelerator here, so the small demonstration; --preset {full} is the full size"
 
 
 def load_config(
@@ -42,15 +43,15 @@ def load_config(
 ) -> Config:
     """Preset, then file, then overrides, each over the one before. ConfigError lists everything that is wrong.
 
-    A file may name its own preset; one that is given here wins over it.
+    A file may name its own preset; one that is given here, or as the override `preset`, wins over it.
     """
     tree = read_yaml(file) if file else {}
-    named = preset or str(tree.get("preset") or "")
-    merged = merge(read_preset(named) if named else {}, tree)
+    chosen = [text for key, text in overrides if key == "preset"]
+    named = chosen[-1] if chosen else preset or str(tree.get("preset") or "")
+    merged = merge(read_preset(named) if named else {}, {**tree, "preset": named})
     for key, text in overrides:
-        _put(merged, key, text)
-    if named:
-        merged["preset"] = named
+        if key != "preset":
+            _put(merged, key, text)
     if domain:
         merged["domain"] = domain
     return validate(merged, str(file) if file else "")
@@ -59,9 +60,7 @@ def load_config(
 def read_preset(name: str) -> Tree:
     """The settings of a shipped preset. ConfigError lists the names."""
     if name not in preset_names():
-        raise ConfigError(
-            f"preset: unknown name '{name}'{_nearest(name, preset_names())}; known: {_list(preset_names())}"
-        )
+        raise ConfigError(f"preset: unknown name '{name}'; known: {_list(preset_names())}")
     return parse_yaml(files("srl_agent.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8"), f"preset {name}")
 
 
@@ -121,7 +120,12 @@ def _put(tree: Tree, key: str, text: str) -> None:
     value = parse_scalar(text, key)
     *sections, name = key.split(".")
     for section in sections:
-        tree[section] = dict(tree[section]) if isinstance(tree.get(section), dict) else {}
+        below = tree.get(section, {})
+        if not isinstance(below, dict):
+            raise ConfigError(
+                f"{key}: '{section}' was given as {_kind(below)}, where a section of settings is expected"
+            )
+        tree[section] = dict(below)
         tree = tree[section]
     tree[name] = value
 

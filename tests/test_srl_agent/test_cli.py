@@ -12,6 +12,7 @@ import pytest
 
 from srl_agent.cli import check_siblings, dotted, main
 from srl_agent.errors import ConfigError
+from srl_agent.testing import save_tiny
 
 
 def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -52,6 +53,18 @@ def test_what_is_not_built_yet_says_so(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_an_unknown_domain_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert "swe, math" in fail(capsys, "train", "--domain", "maths", "--preset", "smoke")
+
+
+def test_a_file_without_a_preset_stands_over_the_one_that_suits_the_machine(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("srl: {rollouts: 3}\n")
+    words = ["train", "--domain", "srl_agent.testing:ToyDomain", "--config", str(file), "--dry-run"]
+    assert main([*words, "--model.name", str(save_tiny(tmp_path / "model"))]) == 0
+    output = capsys.readouterr().out
+    assert "preset: smoke" in output
+    assert "rollouts: 3" in output
 
 
 def test_a_setting_without_a_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,9 @@ def test_every_value_of_a_paper_preset_says_whether_the_paper_gives_it(name: str
         ([("srl.prompts_per_step", "6"), ("srl.micro_batch_prompts", "4")], ["multiple", "6 and 4"]),
         ([("sft.batch_size", "6"), ("sft.micro_batch_size", "4")], ["multiple", "6 and 4"]),
         ([("srl.beta", "{")], ["srl.beta", "not YAML"]),
+        ([("seed.x.y", "3"), ("seed.x", "4")], ["seed", "integer"]),
+        ([("srl", "3"), ("srl.beta", "0.5")], ["srl.beta", "'srl' was given as 3", "a section"]),
+        ([("preset", "smok")], ["unknown name 'smok'", "smoke"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(overrides: list[tuple[str, str]], words: list[str]) -> None:
@@ -143,7 +146,13 @@ def test_a_dumped_tree_loads_to_an_equal_configuration(
     assert validate(parse_yaml(dump_config(changed), "dump")) == changed
 
 
+def test_a_preset_given_as_a_setting_is_loaded() -> None:
+    config = load_config(preset="smoke", overrides=[("preset", "paper-swe")])
+    assert config == load_config(preset="paper-swe")
+
+
 def test_the_preset_follows_the_machine() -> None:
+    assert choose_preset("my.package:Domain", lambda: True)[0] == "paper-swe"
     assert choose_preset("swe", lambda: False)[0] == "smoke"
     assert choose_preset("math", lambda: True)[0] == "paper-math"
 
