@@ -1,7 +1,7 @@
 """The one module that touches TRL: GRPOTrainer with dynamic sampling, grouped batches and shared prompts.
 
-Five methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL fails
-loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `loss_pass`, `rollout`, `step_reward`.
+Five methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
+fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `loss_pass`, `rollout`, `step_reward`.
 Left out here: sharing of nested prompts across steps, several processes under the shared pass.
 """
 
