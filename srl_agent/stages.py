@@ -55,7 +55,7 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
     for stage in stages:
         context = make_context(stage)
         checkpoint = context.latest()
-        if checkpoint is None or not _finished(checkpoint):
+        if checkpoint is None or not _finished(context, checkpoint):
             if context.machine.main:
                 forget_after(context.run, stage, marker(checkpoint)["step"] if checkpoint else -1)
             module, _, function = STAGES[stage].partition(":")
@@ -69,6 +69,8 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
     return Path(weights)
 
 
-def _finished(checkpoint: Path) -> bool:
+def _finished(context: StageContext, checkpoint: Path) -> bool:
+    """Whether the stage has made its steps; `--resume RUN --srl.max_steps N` asks for more than it had."""
     record = marker(checkpoint)
-    return bool(record["step"] >= record["max_steps"])
+    wanted: int = getattr(context.config, context.stage).max_steps or record["max_steps"]
+    return bool(record["step"] >= wanted)

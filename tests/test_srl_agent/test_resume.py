@@ -91,6 +91,16 @@ def test_a_killed_run_resumes_to_the_metrics_and_weights_of_an_unbroken_one(
     assert samples[0] == samples[1]
 
 
+def test_a_finished_run_goes_on_to_more_steps_as_if_it_had_never_ended(
+    model: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    subprocess.run([*command(model, run), "--srl.max_steps", "6"], check=True, stdout=subprocess.DEVNULL)
+    words = [sys.executable, "-m", "srl_agent", "train", "--resume", str(run), "--srl.max_steps", str(STEPS)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    assert metrics(run) == metrics(unbroken)
+
+
 def test_a_finished_run_is_left_as_it_is(unbroken: Path) -> None:
     before = (unbroken / "metrics.jsonl").read_bytes()
     words = [sys.executable, "-m", "srl_agent", "train", "--resume", str(unbroken)]
