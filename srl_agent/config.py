@@ -141,7 +141,8 @@ class TrainerConfig(Section):
     gradient_checkpointing: bool = False
     save_every: int = Field(50, ge=1)
     """Optimiser steps between checkpoints; the last step is always saved."""
-    keep_checkpoints: int = Field(2, ge=1)
+    keep_checkpoints: int = Field(2, ge=2)
+    """Checkpoints a stage keeps, the oldest going first; with one, a kill during a save would lose both."""
     samples_every: int = Field(1, ge=1)
     """Optimiser steps between groups written to the run's samples."""
     report_to: str = "none"

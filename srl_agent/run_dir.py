@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -88,6 +89,17 @@ def new_run(output: str, default: Path) -> Path:
         )
     run.mkdir(parents=True, exist_ok=True)
     return run
+
+
+def check_space(folder: Path, parameters: int, checkpoints: int) -> None:
+    """Refuse to begin what the disk cannot hold: float32 weights and two moments of Adam for each checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = parameters * 12 * checkpoints, shutil.disk_usage(folder).free
+    if free < needed:
+        raise ConfigError(
+            f"output: {folder} has {free / 1e9:.1f} GB free, and {checkpoints} checkpoints of {parameters / 1e6:.0f} M "
+            f"parameters take {needed / 1e9:.1f} GB; make room, or name another disk with --output"
+        )
 
 
 def provenance(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,9 +22,11 @@ def run_sft(context: StageContext, weights: str) -> None:
         }
         for step in context.steps.train
     ]
+    model = load_policy(weights)
+    context.check_space(model, config.sft.max_steps)
     hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record))
     trainer = SupervisedTrainer(
-        model=load_policy(weights),
+        model=model,
         args=sft_arguments(config, context.folder, machine.processes, bool(machine.accelerator)),
         train_dataset=Dataset.from_list(rows),
         processing_class=context.tokenizer,

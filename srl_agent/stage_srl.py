@@ -40,6 +40,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
     config, machine, steps = context.config, context.machine, context.steps
     check_processes(config, machine)
     model = load_policy(weights)
+    context.check_space(model, srl_steps(config, steps))
     engine, why_engine = choose_engine(config, machine)
     loss_pass, why_loss = choose_loss_pass(config, machine, model)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})

@@ -12,7 +12,7 @@ from srl_agent.choices import Machine
 from srl_agent.config import Config
 from srl_agent.domain import Domain, StepSets
 from srl_agent.progress import Progress
-from srl_agent.run_dir import append_jsonl, complete_checkpoints, forget_after, marker
+from srl_agent.run_dir import append_jsonl, check_space, complete_checkpoints, forget_after, marker
 
 STAGES = {"sft": "srl_agent.stage_sft:run_sft", "srl": "srl_agent.stage_srl:run_srl"}
 """Names of training methods to import paths of functions (StageContext, weights to start from) -> None."""
@@ -42,6 +42,13 @@ class StageContext:
         """The last complete checkpoint of this stage, to go on from."""
         found = complete_checkpoints(self.folder)
         return found[-1] if found else None
+
+    def check_space(self, model: Any, steps: int) -> None:
+        """Refuse to begin where the checkpoints of `steps` optimiser steps (0: many) would not fit on the disk."""
+        trainer = self.config.trainer
+        kept = min(trainer.keep_checkpoints, -(-steps // trainer.save_every) or trainer.keep_checkpoints)
+        # While one is written, the oldest is still there.
+        check_space(self.folder, model.num_parameters(), kept + (steps > trainer.save_every))
 
     def log(self, step: int, record: dict[str, Any]) -> None:
         """Add a record to the run's metrics, on the main process."""

@@ -9,6 +9,7 @@ import pytest
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import (
     append_jsonl,
+    check_space,
     complete_checkpoints,
     forget_after,
     marker,
@@ -61,6 +62,12 @@ def test_a_directory_with_a_run_is_not_taken_again(tmp_path: Path) -> None:
     write_text(run / "config.yaml", "seed: 0\n")
     with pytest.raises(ConfigError, match="--resume"):
         new_run(str(run), tmp_path / "other")
+
+
+def test_a_disk_that_cannot_hold_the_checkpoints_is_refused_at_the_start(tmp_path: Path) -> None:
+    check_space(tmp_path / "srl", 1000, 2)
+    with pytest.raises(ConfigError, match=r"GB free.*--output"):
+        check_space(tmp_path / "srl", 10**15, 2)
 
 
 def test_provenance_names_versions_and_machine() -> None:
