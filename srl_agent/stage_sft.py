@@ -24,7 +24,7 @@ def run_sft(context: StageContext, weights: str) -> None:
     ]
     model = load_policy(weights)
     context.check_space(model, config.sft.max_steps)
-    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record))
+    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda _: context.step_done())
     trainer = SupervisedTrainer(
         model=model,
         args=sft_arguments(config, context.folder, machine.processes, bool(machine.accelerator)),

@@ -112,6 +112,7 @@ def _on_step(context: StageContext, trainer: SrlTrainer, step: int) -> None:
     every = context.config.eval.every
     if step == trainer.state.max_steps or (every and step % every == 0):
         evaluate(context, trainer, step)
+    context.step_done()
 
 
 def _on_fill(context: StageContext, step: int, fill: Fill, metrics: dict[str, float]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from srl_agent.choices import Machine
 from srl_agent.config import Config
+from srl_agent.cpu import give_back_memory
 from srl_agent.domain import Domain, StepSets
 from srl_agent.progress import Progress
 from srl_agent.run_dir import append_jsonl, check_space, complete_checkpoints, forget_after, marker
@@ -49,6 +50,11 @@ class StageContext:
         kept = min(trainer.keep_checkpoints, -(-steps // trainer.save_every) or trainer.keep_checkpoints)
         # While one is written, the oldest is still there.
         check_space(self.folder, model.num_parameters(), kept + (steps > trainer.save_every))
+
+    def step_done(self) -> None:
+        """Called after each optimiser step."""
+        if not self.machine.accelerator:
+            give_back_memory()
 
     def log(self, step: int, record: dict[str, Any]) -> None:
         """Add a record to the run's metrics, on the main process."""
