@@ -48,7 +48,7 @@ class DataConfig(Section):
     keep_last_step: bool = False
     """True trains on the last step (for swe: submit) as well; the paper makes N-1 instances of N steps."""
     held_out_episodes: int = Field(30, ge=0)
-    """Episodes kept out of training, by whole task; 0 for none. Never more than a third of the data set."""
+    """Episodes kept out of training, by whole task; 0 for none. Never more than a third of the episodes."""
     held_out_steps: int = Field(0, ge=0)
     """Evaluate on at most this many held-out steps, spread evenly; 0 for all."""
 
@@ -57,7 +57,7 @@ class RewardConfig(Section):
     """What an action earns."""
 
     name: str = "similarity"
-    """A key of `srl_agent.rewards.REWARDS`."""
+    """`similarity` or `exact`: a key of `srl_agent.rewards.REWARDS`."""
     text: Literal["body", "wrapped"] = "body"
     """`body` compares tool name and argument values, one a line; `wrapped` (the paper's) the whole XML call."""
     autojunk: bool = False
@@ -74,12 +74,15 @@ class SftConfig(Section):
     max_steps: int = Field(0, ge=0)
     """Optimiser steps; 0 to count `epochs` instead."""
     epochs: float = Field(3.0, gt=0)
+    """Passes over the training steps, where `max_steps` is 0."""
     batch_size: int = Field(64, ge=1)
     """Examples an optimiser step, over all processes."""
     micro_batch_size: int = Field(4, ge=1)
     """Examples a forward pass on each device."""
     learning_rate: float = Field(5e-6, ge=0)
+    """The highest rate of AdamW."""
     lr_scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    """How the rate goes on after the warm-up."""
     warmup_ratio: float = Field(0.3, ge=0, le=1)
     """Share of the steps over which the learning rate rises from 0."""
 
@@ -88,6 +91,7 @@ class DynamicSamplingConfig(Section):
     """Drop groups whose rewards barely differ and sample on until the batch is full."""
 
     enabled: bool = True
+    """False trains on every group that is sampled."""
     eps: float = Field(0.01, ge=0)
     """A group is kept when the population standard deviation of its rewards exceeds this (a guess: no paper value)."""
     max_refills: int = Field(8, ge=0)
@@ -100,6 +104,7 @@ class SrlConfig(Section):
     max_steps: int = Field(0, ge=0)
     """Optimiser steps; 0 to count `epochs` instead."""
     epochs: float = Field(30.0, gt=0)
+    """Passes over the training steps, where `max_steps` is 0; refills count towards them in the metrics."""
     prompts_per_step: int = Field(512, ge=1)
     """B: groups an optimiser step trains on, over all processes."""
     rollouts: int = Field(8, ge=2)
@@ -107,9 +112,13 @@ class SrlConfig(Section):
     micro_batch_prompts: int = Field(1, ge=1)
     """Groups a forward pass on each device."""
     learning_rate: float = Field(5e-7, ge=0)
+    """The highest rate of AdamW; 0 samples and scores without learning."""
     lr_scheduler: Literal["constant", "linear", "cosine"] = "constant"
+    """How the rate goes on after the warm-up."""
     warmup_steps: int = Field(0, ge=0)
+    """Optimiser steps over which the rate rises from 0."""
     temperature: float = Field(1.0, gt=0)
+    """Of sampling, and of the log-probabilities in the loss."""
     max_completion_tokens: int = Field(1024, ge=1)
     """Longest output, thinking included."""
     beta: float = Field(0.0, ge=0)
@@ -117,6 +126,7 @@ class SrlConfig(Section):
     clip_epsilon: float = Field(0.2, gt=0)
     """PPO clip range (the paper gives no number)."""
     max_grad_norm: float = Field(1.0, gt=0)
+    """Longer gradients are scaled down to this norm."""
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
 
 
@@ -139,6 +149,7 @@ class TrainerConfig(Section):
     vllm_mode: Literal["colocate", "server"] = "colocate"
     """Whether vLLM runs inside the trainer's process or as a `trl vllm-serve` server."""
     gradient_checkpointing: bool = False
+    """Compute activations twice to hold fewer of them; rules the shared loss pass out."""
     save_every: int = Field(50, ge=1)
     """Optimiser steps between checkpoints; the last step is always saved."""
     keep_checkpoints: int = Field(2, ge=2)
@@ -161,6 +172,7 @@ class Config(Section):
     stages: tuple[Literal["sft", "srl"], ...] = ("srl",)
     """Training methods in order, each starting from the weights of the one before."""
     seed: int = Field(0, ge=0)
+    """Of sampling and of the order of the steps; the held-out tasks do not depend on it."""
     output: str = ""
     """The run directory; empty for `runs/<domain>-<preset>-<date>`."""
     model: ModelConfig = ModelConfig()

@@ -181,7 +181,7 @@ def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str) -> It
         field = section.model_fields.get(str(key))
         if field is None:
             dotted = f"{prefix}{key}"
-            yield f"unknown key '{dotted}'{_nearest(dotted, known_keys())}"
+            yield f"unknown key '{dotted}'{_nearest(dotted, [*known_keys(), *Config.model_fields])}"
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Section) and isinstance(value, dict):
             yield from _unknown(value, field.annotation, f"{prefix}{key}.")
 
@@ -200,7 +200,8 @@ def _say(problem: Any) -> str:
         return str(problem["ctx"]["error"])
     if problem["type"] == "model_type":
         return f"{key}: expected a section of settings, found {_kind(problem['input'])}"
-    expected = problem["msg"].removeprefix("Input should be ")
+    expected = problem["msg"].removeprefix("Input should be ").partition(", unable to parse")[0]
+    expected = expected.replace("a valid tuple", "a list such as [sft, srl]")
     return f"{key}: expected {expected}, found {problem['input']!r}"
 
 

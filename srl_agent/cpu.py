@@ -28,7 +28,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_memory() -> None:
-    """Return what is free between two optimiser steps, or holes of all sizes add up: 4 GB a run became 9 in 15 steps."""
+    """Return what is free between two optimiser steps, or holes of all sizes add up (4 GB became 9 in 15 steps)."""
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)

@@ -66,6 +66,9 @@ class Domain(Protocol):
         ...
 
 
+METHODS = ("load_steps", "scorer", "floors", "supervised_target")
+
+
 def find_domain(name: str) -> Domain:
     """The domain of that name or import path; ConfigError lists the known names."""
     path = DOMAINS.get(name, name)
@@ -80,5 +83,12 @@ def find_domain(name: str) -> Domain:
         raise ConfigError(f"domain: '{name}' ({path}) cannot be imported: {error}") from error
     except AttributeError as error:
         raise ConfigError(f"domain: '{name}' is not built yet: {module_name} has no {attribute}") from error
+    if not callable(factory):
+        raise ConfigError(
+            f"domain: {path} is not a class; expected one that follows the Protocol srl_agent.domain.Domain"
+        )
     domain: Domain = factory()
+    missing = [method for method in METHODS if not callable(getattr(domain, method, None))]
+    if missing:
+        raise ConfigError(f"domain: {path} lacks {', '.join(missing)}; see the Protocol srl_agent.domain.Domain")
     return domain

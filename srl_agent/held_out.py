@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import stdev
 from typing import Any
 
 import torch
@@ -36,7 +37,10 @@ def held_out_metrics(
     rank: int,
     world: int,
 ) -> dict[str, float]:
-    """Mean scores over all processes of `rollouts` outputs a step; the same seed draws the same random numbers."""
+    """Mean scores over all processes of `rollouts` outputs a step, and the standard error of the mean reward.
+
+    The same seed draws the same random numbers, so unchanged weights give the same figures.
+    """
     mine = steps[rank::world]
     scored = []
     with torch.random.fork_rng():
@@ -49,4 +53,6 @@ def held_out_metrics(
             scored = list(zip(scores, depths, strict=True))
     scored = gather_object(scored) if world > 1 else scored
     scores, depths = [score for score, _ in scored], [depth for _, depth in scored]
-    return score_metrics(scores, depths)
+    rewards = [score.reward for score in scores]
+    error = stdev(rewards) / len(rewards) ** 0.5 if len(rewards) > 1 else 0.0
+    return {**score_metrics(scores, depths), "reward_stderr": error}

@@ -32,7 +32,11 @@ def cache_folder() -> Path:
 
 def resolve_model(name: str) -> str:
     """The folder or hub id to load; converts the embedded model when it is asked for the first time."""
-    return str(embedded_model()) if name == EMBEDDED else name
+    if name == EMBEDDED:
+        return str(embedded_model())
+    if name.startswith(("/", "./", "../", "~")) and not Path(name).expanduser().is_dir():
+        raise ModelError(f"model.name: {name} is not a folder; expected one in Hugging Face layout")
+    return str(Path(name).expanduser()) if name.startswith("~") else name
 
 
 def embedded_model() -> Path:

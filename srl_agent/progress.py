@@ -34,9 +34,10 @@ class Progress:
         for name, value in rows.items():
             self.say(f"{name:<{width}}  {value}")
 
-    def step(self, stage: str, step: int, total: int, values: Mapping[str, str]) -> None:
-        """One optimiser step, with the seconds since the line before it."""
+    def step(self, stage: str, step: int, total: int, values: Mapping[str, str], seconds: float | None = None) -> None:
+        """One optimiser step, with the seconds it took, or since the line before it where that is not known."""
         now = time.monotonic()
         cells = "  ".join(f"{name} {value}" for name, value in values.items())
-        self.say(f"{stage} {step:>{len(str(total))}}/{total}  {cells}  {now - self._last:.1f} s")
+        took = now - self._last if seconds is None else seconds
+        self.say(f"{stage} {step:>{len(str(total))}}/{total}  {cells}  {took:.1f} s")
         self._last = now

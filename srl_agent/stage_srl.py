@@ -86,8 +86,9 @@ def evaluate(context: StageContext, trainer: SrlTrainer, step: int) -> None:
     )
     context.log(step, {f"held_out/{name}": value for name, value in metrics.items()})
     context.progress.say(
-        f"held-out after {step} steps: reward {metrics['reward']:.3f}, exact {metrics['exact_match']:.3f}, "
-        f"format errors {metrics['format_error_rate']:.3f} ({len(context.steps.held_out)} expert steps)"
+        f"held-out after {step} steps: reward {metrics['reward']:.3f} +- {metrics['reward_stderr']:.3f}, "
+        f"exact {metrics['exact_match']:.3f}, format errors {metrics['format_error_rate']:.3f} "
+        f"({len(context.steps.held_out)} expert steps x {context.config.eval.rollouts})"
     )
 
 
@@ -149,4 +150,4 @@ def _on_log(context: StageContext, trainer: SrlTrainer, step: int, record: dict[
         "exact": f"{record['srl/exact_match']:.2f}",
         "tokens": f"{record['completions/mean_length']:.0f}",
     }
-    context.progress.step("srl", step, trainer.state.max_steps, values)
+    context.progress.step("srl", step, trainer.state.max_steps, values, record.get("step_time"))

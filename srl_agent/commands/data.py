@@ -73,17 +73,27 @@ def _add_input(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     parser.add_argument("--format", default="", metavar="NAME", help="the format, where detection is wrong")
 
 
+def _refuse_same(source: str, target: str) -> None:
+    """A conversion loses what our format does not hold, so it never replaces what it reads."""
+    from srl_agent.errors import ConfigError
+
+    if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
+        raise ConfigError(f"{target}: input and output are the same file; name another output")
+
+
 def _convert(args: argparse.Namespace) -> int:
     from trajectories.formats import iter_episodes
     from trajectories.report import Tally
     from trajectories.store import write_episodes
 
+    _refuse_same(args.input, args.output)
     tally = Tally()
     count = write_episodes(args.output, iter_episodes(args.input, args.format, tally))
     console = _console()
     _print_report(console, tally.report())
     if args.report:
         _write_json(Path(args.report), tally.report().to_json())
+        _say(console, f"wrote {args.report}: the loss report")
     _say(console, f"wrote {args.output}: {count} episodes")
     return 0
 

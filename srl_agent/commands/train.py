@@ -148,7 +148,8 @@ def _check_same_data(record: Path, steps: StepSets) -> None:
 
 def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: Path) -> None:
     rows = read_jsonl(folder / "metrics.jsonl")
-    rewards = [row["held_out/reward"] for row in rows if "held_out/reward" in row]
+    evaluated = [row for row in rows if "held_out/reward" in row]
+    rewards = [f"{row['held_out/reward']:.3f} +- {row['held_out/reward_stderr']:.3f}" for row in evaluated]
     progress.heading("Done")
     facts = {
         "checkpoint": f"{checkpoint} (Hugging Face layout)",
@@ -157,6 +158,6 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
         "settings": f"{folder / 'config.yaml'}, {folder / 'run.json'}",
     }
     if rewards:
-        facts["held-out reward"] = f"{rewards[0]:.3f} at the start of srl -> {rewards[-1]:.3f} at the end"
+        facts["held-out reward"] = f"{rewards[0]} at the start of srl -> {rewards[-1]} at the end (+- standard error)"
     facts["go on"] = f"srl-agent train --domain {config.domain} --model.name {checkpoint} --stages srl"
     progress.facts(facts)

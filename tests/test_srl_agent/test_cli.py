@@ -51,6 +51,11 @@ def test_what_is_not_built_yet_says_so(capsys: pytest.CaptureFixture[str]) -> No
     assert "not built yet" in fail(capsys, "train", "--domain", "math", "--preset", "smoke", "--dry-run")
 
 
+def test_a_domain_that_is_not_one_says_what_is_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not a class" in fail(capsys, "train", "--domain", "os:path", "--preset", "smoke")
+    assert "lacks load_steps" in fail(capsys, "train", "--domain", "builtins:dict", "--preset", "smoke")
+
+
 def test_an_unknown_domain_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert "swe, math" in fail(capsys, "train", "--domain", "maths", "--preset", "smoke")
 

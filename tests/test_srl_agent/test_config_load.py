@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srl_agent.config import Config
+from srl_agent.config import Config, Section
 from srl_agent.config_load import (
     choose_preset,
     dump_config,
@@ -61,6 +61,8 @@ def test_every_value_of_a_paper_preset_says_whether_the_paper_gives_it(name: str
     [
         ([("srl.rolouts", "4")], ["unknown key 'srl.rolouts'", "did you mean 'srl.rollouts'"]),
         ([("rollouts", "4")], ["unknown key 'rollouts'", "'srl.rollouts'"]),
+        ([("modle.name", "x")], ["unknown key 'modle'", "did you mean 'model'"]),
+        ([("stages", "srl")], ["stages", "a list such as [sft, srl]"]),
         ([("zzz", "4")], ["unknown key 'zzz'", "the sections are", "reward"]),
         ([("srl.rollouts", "many")], ["srl.rollouts", "integer", "'many'"]),
         ([("srl.rollouts", "1")], ["srl.rollouts", "greater than or equal to 2", "found 1"]),
@@ -162,3 +164,19 @@ def test_the_known_keys_are_those_of_the_tree() -> None:
     assert {"seed", "srl.dynamic_sampling.eps", "reward.autojunk"} <= set(keys)
     assert len(keys) == len(set(keys))
     assert read_preset("smoke")["srl"].keys() <= Config.model_fields["srl"].annotation.model_fields.keys()  # type: ignore[union-attr]
+
+
+def sections(section: type[Section] = Config) -> list[type[Section]]:
+    branches = [field.annotation for field in section.model_fields.values()]
+    below = [branch for branch in branches if isinstance(branch, type) and issubclass(branch, Section)]
+    return [section, *(deeper for branch in below for deeper in sections(branch))]
+
+
+def test_every_setting_says_what_it_means() -> None:
+    missing = [
+        f"{section.__name__}.{name}"
+        for section in sections()
+        for name, field in section.model_fields.items()
+        if not field.description and not (isinstance(field.annotation, type) and issubclass(field.annotation, Section))
+    ]
+    assert missing == []

@@ -147,6 +147,13 @@ def test_a_wrong_setting_is_a_configuration_error(episodes: Path, tmp_path: Path
         srl_agent("steps", episodes, "--output", tmp_path / "steps", "--set", setting)
 
 
+def test_a_conversion_never_replaces_its_input(episodes: Path) -> None:
+    before = Path(episodes).read_bytes()
+    with pytest.raises(ConfigError, match="same file"):
+        srl_agent("convert", episodes, episodes)
+    assert Path(episodes).read_bytes() == before
+
+
 def test_a_wrong_context_is_a_configuration_error(episodes: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.context"):
         srl_agent("steps", episodes, "--output", tmp_path / "steps", "--context", "some")
