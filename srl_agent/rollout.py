@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -38,14 +39,26 @@ def sample_groups(
     )
     at_once = max(1, MAX_SEQUENCES // rollouts)
     results: list[list[int]] = []
-    was_training = model.training
-    model.eval()
-    try:
+    with _sampling_as_told(model):
         for start in range(0, len(prompts), at_once):
             results += _sample_chunk(model, prompts[start : start + at_once], rollouts, settings)
-    finally:
-        model.train(was_training)
     return results
+
+
+@contextmanager
+def _sampling_as_told(model: Any) -> Iterator[None]:
+    """No dropout, and none of the model's own sampling defaults, with which transformers fills what we leave open.
+
+    Qwen2.5-Instruct ships a repetition penalty: outputs would not be drawn from the distribution that the loss scores.
+    """
+    was_training, own = model.training, model.generation_config
+    model.eval()
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
+        model.train(was_training)
 
 
 def _sample_chunk(

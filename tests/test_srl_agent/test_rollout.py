@@ -45,6 +45,15 @@ def test_a_model_whose_settings_switch_the_cache_off_samples_the_same() -> None:
     assert sample(copy, 2, 0.0) == sample(model, 2, 0.0)
 
 
+def test_sampling_defaults_of_the_model_do_not_reach_in() -> None:
+    model, copy = tiny_model(), tiny_model()
+    copy.generation_config.repetition_penalty = 5.0
+    copy.generation_config.no_repeat_ngram_size = 1
+    assert any(len(set(output)) < len(output) for output in sample(model, 1, 0.0))
+    assert sample(copy, 1, 0.0) == sample(model, 1, 0.0)
+    assert copy.generation_config.repetition_penalty == 5.0
+
+
 def test_the_same_seed_draws_the_same_outputs() -> None:
     model = tiny_model()
     torch.manual_seed(3)
