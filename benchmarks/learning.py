@@ -13,7 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,23 +30,15 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="further settings for every run")
     args = parser.parse_args()
     with ThreadPoolExecutor(args.jobs) as pool:
-        trained = pool.map(lambda seed: (seed, args.rate, learn(args, seed)), args.seeds)
-        still = pool.map(lambda seed: (seed, "0", held_out(args, seed, "0", cold_start(args, seed))), args.seeds)
-        print_table([*trained, *still])
-
-
-def learn(args: argparse.Namespace, seed: int) -> dict[int, dict[str, float]]:
-    """The cold start of a seed, then its srl stage."""
-    train(args, f"seed{seed}-sft", ["--stages", "sft", "--set", f"seed={seed}"])
-    return held_out(args, seed, args.rate, cold_start(args, seed))
+        starts = dict(zip(args.seeds, pool.map(lambda seed: cold_start(args, seed), args.seeds), strict=True))
+        runs = [(seed, rate) for rate in (args.rate, "0") for seed in args.seeds]
+        curves = pool.map(lambda run: held_out(args, *run, starts[run[0]]), runs)
+        print_table([(*run, curve) for run, curve in zip(runs, curves, strict=True)])
 
 
 def cold_start(args: argparse.Namespace, seed: int) -> Path:
-    """The checkpoint that both srl stages of a seed set out from; waits until it is there."""
-    stage = args.output / f"seed{seed}-sft" / "sft"
-    while not list(stage.glob("checkpoint-*/complete.json")):
-        time.sleep(1)
-    return checkpoint(stage)
+    """The checkpoint that both srl stages of a seed set out from."""
+    return train(args, f"seed{seed}-sft", ["--stages", "sft", "--set", f"seed={seed}"])
 
 
 def train(args: argparse.Namespace, name: str, options: list[str]) -> Path:

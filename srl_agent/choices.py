@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,12 @@ def this_machine() -> Machine:
         name = "Apple GPU"
     state = PartialState(cpu=not name)
     return Machine(name, state.num_processes, state.is_main_process)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, shared with the others that a launcher started on this machine."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, mine // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def choose_dtype(config: Config, machine: Machine) -> tuple[str, str]:
@@ -83,9 +90,28 @@ def choose_loss_pass(config: Config, machine: Machine, model: Any) -> tuple[str,
 
 def check_processes(config: Config, machine: Machine) -> None:
     """Refuse batch sizes that do not divide among the processes."""
-    each = config.srl.micro_batch_prompts * machine.processes
-    if config.srl.prompts_per_step % each:
+    batches = {
+        "sft": ("sft.batch_size", config.sft.batch_size, "sft.micro_batch_size", config.sft.micro_batch_size),
+        "srl": (
+            "srl.prompts_per_step",
+            config.srl.prompts_per_step,
+            "srl.micro_batch_prompts",
+            config.srl.micro_batch_prompts,
+        ),
+    }
+    for stage in config.stages:
+        name, size, micro_name, micro = batches[stage]
+        if size % (micro * machine.processes):
+            raise ConfigError(
+                f"{name} ({size}) must be a multiple of {micro_name} x processes ({micro} x {machine.processes})"
+            )
+
+
+def check_lengths(config: Config, positions: int) -> None:
+    """Refuse prompts and outputs that together go beyond what the model was built for (0: it does not say)."""
+    prompt, output = config.data.max_prompt_tokens, config.srl.max_completion_tokens
+    if "srl" in config.stages and 0 < positions < prompt + output:
         raise ConfigError(
-            f"srl.prompts_per_step ({config.srl.prompts_per_step}) must be a multiple of srl.micro_batch_prompts x "
-            f"processes ({config.srl.micro_batch_prompts} x {machine.processes})"
+            f"data.max_prompt_tokens + srl.max_completion_tokens ({prompt} + {output}) is more than the {positions} "
+            f"positions of '{config.model.name}'; lower one of them, or take a model with a longer context"
         )

@@ -16,6 +16,8 @@ from srl_agent.errors import ConfigError, SrlError
 from trajectories.errors import ParseError
 
 PACKAGES = ("srl_agent", "envs", "trajectories", "math_track")
+TRACEBACK = "SRL_AGENT_TRACEBACK"
+"""Environment variable that shows where in the code the system said no."""
 FAILURE, INTERRUPTED = 2, 130
 """Exit statuses: something the user can mend; Ctrl-C."""
 
@@ -34,9 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except OSError as error:
-        return _fail(f"{error.filename or 'system'}: {error.strerror or error}")
+        if os.environ.get(TRACEBACK):
+            raise
+        return _fail(f"{error.filename or 'system'}: {error.strerror or error} (where: set {TRACEBACK}=1)")
     except KeyboardInterrupt:
-        print("\nsrl-agent: interrupted; a run goes on from its last checkpoint with --resume", file=sys.stderr)
+        print("\nsrl-agent: interrupted; a run that has begun goes on with --resume DIR", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -80,7 +84,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace, rest: list[str]) -> int:
-    from srl_agent.config_load import choose_preset, load_config, split_settings
+    from srl_agent.config_load import check_resumed, choose_preset, load_config, read_yaml, split_settings
 
     overrides = [*split_settings(args.set), *dotted(rest)]
     for key, value in (("data.path", args.data), ("output", args.output)):
@@ -92,12 +96,29 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
         file, preset = _resumed(args), ""
         why.append(f"resuming {args.resume} with its own settings")
     elif not preset and not _names_preset(file, overrides):
-        preset, reason = choose_preset(args.domain or "swe", _has_accelerator)
+        has_data = any(key == "data.path" for key, _ in overrides) or bool(file and "data" in read_yaml(file))
+        preset, reason = choose_preset(args.domain or "swe", has_data, _accelerator_gb)
         why.append(f"preset: {preset} ({reason})")
     config = load_config(preset=preset, file=file, overrides=overrides, domain=args.domain or "")
+    if args.resume:
+        check_resumed(load_config(file=file), config)
+    _check_paths(config.data.path, config.output)
     from srl_agent.commands import train
 
     return train.run(config, resume=args.resume, dry_run=args.dry_run, why=why)
+
+
+def _check_paths(data: str, output: str) -> None:
+    """What can be told before torch is imported: data that is not there, a directory that cannot be written."""
+    from trajectories.rows import find_files
+
+    if data:
+        find_files(data)
+    parent = Path(output).absolute()
+    while not parent.exists():
+        parent = parent.parent
+    if not os.access(parent, os.W_OK):
+        raise ConfigError(f"output: {parent} cannot be written to; name another directory with --output")
 
 
 def _names_preset(file: Path | None, overrides: Sequence[tuple[str, str]]) -> bool:
@@ -153,10 +174,11 @@ def _refuse(rest: Sequence[str]) -> None:
         raise ConfigError(f"unknown argument '{rest[0]}'; --help lists the known ones")
 
 
-def _has_accelerator() -> bool:
+def _accelerator_gb() -> float:
+    """Memory of the first CUDA device in GB; 0 without one (Apple's shares the system's memory)."""
     import torch
 
-    return torch.cuda.is_available() or torch.backends.mps.is_available()
+    return torch.cuda.get_device_properties(0).total_memory / 1e9 if torch.cuda.is_available() else 0.0
 
 
 def _origins() -> dict[str, str]:

@@ -83,7 +83,7 @@ class SftConfig(Section):
     """The highest rate of AdamW."""
     lr_scheduler: Literal["constant", "linear", "cosine"] = "cosine"
     """How the rate goes on after the warm-up."""
-    warmup_ratio: float = Field(0.3, ge=0, le=1)
+    warmup_ratio: float = Field(0.3, ge=0, lt=1)
     """Share of the steps over which the learning rate rises from 0."""
 
 

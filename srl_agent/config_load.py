@@ -30,12 +30,44 @@ def _is_yaml(name: str) -> bool:
     return name.endswith(".yaml")
 
 
-def choose_preset(domain: str, has_accelerator: Callable[[], bool]) -> tuple[str, str]:
-    """The preset for a command that names none, and why."""
+FULL_SIZE_GB = 70
+"""Accelerator memory from which the paper's 7 B models are the default: bfloat16 weights alone take 15 GB, full
+fine-tuning in float32 with Adam 16 bytes a parameter, which several such devices or offloading hold."""
+
+
+def choose_preset(domain: str, has_data: bool, accelerator_gb: Callable[[], float]) -> tuple[str, str]:
+    """The preset for a command that names none, and why: full size only with data and a device of that size."""
     full = f"paper-{domain}" if f"paper-{domain}" in preset_names() else "paper-swe"
-    if has_accelerator():
-        return full, "an accelerator is present"
-    return "smoke", f"no accelerator here, so the small demonstration; --preset {full} is the full size"
+    size = accelerator_gb()
+    if size >= FULL_SIZE_GB and has_data:
+        return full, f"an accelerator of {size:.0f} GB is present, and data is given"
+    why = "no data is given" if size >= FULL_SIZE_GB else f"an accelerator of {size:.0f} GB only" if size else ""
+    return "smoke", f"{why or 'no accelerator here'}, so the small demonstration; --preset {full} is the full size"
+
+
+MAY_CHANGE = ("sft.max_steps", "sft.epochs", "srl.max_steps", "srl.epochs", "stages", "eval.", "trainer.")
+"""Settings (or sections) that a resumed run may be given anew; any other would make two runs of one."""
+
+
+def check_resumed(before: Config, after: Config) -> None:
+    """Refuse a resumed configuration that is another run's. ConfigError names each setting with both values."""
+    old, new = (_flat(config.model_dump(mode="json")) for config in (before, after))
+    changed = [key for key in old if old[key] != new[key] and not key.startswith(MAY_CHANGE)]
+    if after.stages[: len(before.stages)] != before.stages:
+        changed.append("stages")
+    if changed:
+        what = "; ".join(f"{key} ({old[key]!r}, now {new[key]!r})" for key in changed)
+        raise ConfigError(
+            f"--resume goes on with the same run, and these settings make another one: {what}; "
+            "leave them out, or start a new run from its checkpoint with --model.name"
+        )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Tree:
+    flat: Tree = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 def load_config(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import stdev
+from statistics import fmean, stdev
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 
+from srl_agent.domain import Score
 from srl_agent.step_reward import StepReward, score_metrics
 from trajectories.records import StepExample
 
@@ -39,20 +40,25 @@ def held_out_metrics(
 ) -> dict[str, float]:
     """Mean scores over all processes of `rollouts` outputs a step, and the standard error of the mean reward.
 
-    The same seed draws the same random numbers, so unchanged weights give the same figures.
+    The error is that of a mean over steps: outputs of one step are alike. The same seed draws the same random numbers,
+    so unchanged weights give the same figures.
     """
-    mine = steps[rank::world]
-    scored = []
+    # Every process samples as many prompts, as engines that gather them expect; what is over counts nowhere.
+    places = range(rank, -(-len(steps) // world) * world, world)
+    mine = [steps[place % len(steps)] for place in places]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        if mine:
-            ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
-            experts = [step.expert_action for step in mine for _ in range(rollouts)]
-            scores = reward.scorer([reward.decode(row) for row in ids], experts)
-            depths = [step.step for step in mine for _ in range(rollouts)]
-            scored = list(zip(scores, depths, strict=True))
-    scored = gather_object(scored) if world > 1 else scored
-    scores, depths = [score for score, _ in scored], [depth for _, depth in scored]
-    rewards = [score.reward for score in scores]
-    error = stdev(rewards) / len(rewards) ** 0.5 if len(rewards) > 1 else 0.0
+        ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
+    experts = [step.expert_action for step in mine for _ in range(rollouts)]
+    scores = reward.scorer([reward.decode(row) for row in ids], experts)
+    groups = [(step.step, scores[i * rollouts : (i + 1) * rollouts]) for i, step in enumerate(mine)]
+    counted = [group for place, group in zip(places, groups, strict=True) if place < len(steps)]
+    return _figures(gather_object(counted) if world > 1 else counted)
+
+
+def _figures(groups: Sequence[tuple[int, list[Score]]]) -> dict[str, float]:
+    scores = [score for _, group in groups for score in group]
+    depths = [depth for depth, group in groups for _ in group]
+    means = [fmean(score.reward for score in group) for _, group in groups]
+    error = stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
     return {**score_metrics(scores, depths), "reward_stderr": error}

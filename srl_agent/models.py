@@ -74,6 +74,7 @@ def _convert(source: Path, work: Path) -> None:
     # transformers 5.17 reads `<|im_start|>` as end of sequence and as padding from this file, whose own metadata
     # (and the model's configuration) say `<|im_end|>`: generation would never stop.
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(config.eos_token_id)
+    tokenizer.clean_up_tokenization_spaces = False
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)  # `<|endoftext|>`, which no chat turn ends with
     tokenizer.save_pretrained(work)
 
@@ -95,9 +96,21 @@ def load_tokenizer(name: str) -> Any:
         raise ModelError(_not_loaded(name, error)) from error
     if tokenizer.chat_template is None:
         raise ModelError(f"model.name: the tokenizer of '{name}' has no chat template; take an instruction-tuned model")
+    _check_template(tokenizer, name)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _check_template(tokenizer: Any, name: str) -> None:
+    """Refuse templates that open `<think>` themselves: the output would lack the tag that its format asks for."""
+    messages = [{"role": "user", "content": "x"}]
+    prompt: str = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    if prompt.rstrip().endswith("<think>"):
+        raise ModelError(
+            f"model.name: the chat template of '{name}' opens <think> in the prompt, which the policy has to write "
+            "itself; take a model whose template does not, or give the folder a chat_template.jinja without it"
+        )
 
 
 def load_policy(name: str) -> Any:

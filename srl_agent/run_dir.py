@@ -74,6 +74,14 @@ def complete_checkpoints(stage_dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
 
 
+def remove_remains(stage_dir: Path) -> list[str]:
+    """Delete checkpoints that a kill left unfinished, or they would count among those to keep; returns their names."""
+    remains = [path for path in sorted(stage_dir.glob("checkpoint-*")) if not (path / MARKER).exists()]
+    for path in remains:
+        shutil.rmtree(path)
+    return [path.name for path in remains]
+
+
 def marker(checkpoint: Path) -> dict[str, Any]:
     """What the marker of a complete checkpoint says: stage, step, max_steps and the stage's own state."""
     record: dict[str, Any] = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))

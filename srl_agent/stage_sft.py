@@ -7,9 +7,10 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.held_out import chat
+from srl_agent.hooks import Hooks
 from srl_agent.models import load_policy
 from srl_agent.stages import StageContext
-from srl_agent.trl_trainer import Hooks, SupervisedTrainer, sft_arguments
+from srl_agent.trl_trainer import SupervisedTrainer, sft_arguments
 
 
 def run_sft(context: StageContext, weights: str) -> None:
@@ -23,11 +24,13 @@ def run_sft(context: StageContext, weights: str) -> None:
         for step in context.steps.train
     ]
     model = load_policy(weights)
-    context.check_space(model, config.sft.max_steps)
+    context.check_space(model)
     hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda _: context.step_done())
     trainer = SupervisedTrainer(
         model=model,
-        args=sft_arguments(config, context.folder, machine.processes, bool(machine.accelerator)),
+        args=sft_arguments(
+            config, context.folder, context.optimiser_steps, machine.processes, bool(machine.accelerator)
+        ),
         train_dataset=Dataset.from_list(rows),
         processing_class=context.tokenizer,
         callbacks=[hooks],

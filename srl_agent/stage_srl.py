@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from datasets import Dataset
 
-from srl_agent.choices import check_processes, choose_engine, choose_loss_pass
-from srl_agent.config import Config
-from srl_agent.domain import StepSets
+from srl_agent.choices import choose_engine, choose_loss_pass
 from srl_agent.dynamic_sampling import StepStream
 from srl_agent.fill import Fill
 from srl_agent.held_out import chat, held_out_metrics
+from srl_agent.hooks import Hooks
 from srl_agent.models import load_policy
 from srl_agent.run_dir import append_jsonl, marker
 from srl_agent.stages import StageContext
 from srl_agent.step_reward import StepReward
-from srl_agent.trl_trainer import Hooks, SrlTrainer, grpo_arguments
+from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
 from trajectories.records import StepExample
 
 ROW_FIELDS = ("expert_action", "instance_id", "traj_id", "step", "n_steps", "source")
@@ -38,9 +36,8 @@ def run_srl(context: StageContext, weights: str) -> None:
 def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrainer:
     """The trainer of this stage, its stream of steps at `position`."""
     config, machine, steps = context.config, context.machine, context.steps
-    check_processes(config, machine)
     model = load_policy(weights)
-    context.check_space(model, srl_steps(config, steps))
+    context.check_space(model)
     engine, why_engine = choose_engine(config, machine)
     loss_pass, why_loss = choose_loss_pass(config, machine, model)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
@@ -57,18 +54,13 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
         on_fill=lambda step, fill, metrics: _on_fill(context, step, fill, metrics),
         model=model,
         args=grpo_arguments(
-            config, context.folder, srl_steps(config, steps), machine.processes, bool(machine.accelerator)
+            config, context.folder, context.optimiser_steps, machine.processes, bool(machine.accelerator)
         ),
         train_dataset=Dataset.from_list(training_rows(steps.train)),
         processing_class=context.tokenizer,
         callbacks=[hooks],
     )
     return trainer
-
-
-def srl_steps(config: Config, steps: StepSets) -> int:
-    """Optimiser steps of the stage: as configured, or enough for the epochs at one prompt a group."""
-    return config.srl.max_steps or math.ceil(config.srl.epochs * len(steps.train) / config.srl.prompts_per_step)
 
 
 def evaluate(context: StageContext, trainer: SrlTrainer, step: int) -> None:
@@ -118,12 +110,17 @@ def _on_step(context: StageContext, trainer: SrlTrainer, step: int) -> None:
 
 def _on_fill(context: StageContext, step: int, fill: Fill, metrics: dict[str, float]) -> None:
     progress = context.progress
-    rewards = {score.reward for score in fill.scores}
+    rewards = {output.score.reward for output in fill.outputs}
     if metrics["format_error_rate"] == 1.0:
         progress.warn("every output breaks the format; start with an sft stage, or read the run's samples")
     elif len(rewards) == 1:
         progress.warn(f"all rewards are {rewards.pop()}: there is nothing to learn from this batch")
-    if metrics["groups_used"] < context.config.srl.prompts_per_step:
+    if metrics["cut"] == 1.0:
+        limit = context.config.srl.max_completion_tokens
+        progress.warn(f"all outputs were cut at {limit} tokens; raise srl.max_completion_tokens")
+    if not metrics["groups_used"]:
+        progress.warn("no group had differing rewards: only the optimiser's momentum moves the weights in this step")
+    elif metrics["groups_used"] < context.config.srl.prompts_per_step:
         progress.warn(
             f"only {metrics['groups_used']:.0f} of {context.config.srl.prompts_per_step} groups had differing rewards "
             f"after {metrics['refills']:.0f} refills; the step goes on with those"
@@ -136,9 +133,6 @@ def _on_log(context: StageContext, trainer: SrlTrainer, step: int, record: dict[
     # transformers counts epochs of the loader, which holds no data; ours are passes over the steps.
     record["epoch"] = record.pop("srl/epoch", None)
     context.log(step, record)
-    if record.get("completions/clipped_ratio") == 1.0:
-        limit = context.config.srl.max_completion_tokens
-        context.progress.warn(f"all outputs were cut at {limit} tokens; raise srl.max_completion_tokens")
     if "srl/reward" not in record:
         return
     values = {
@@ -148,6 +142,6 @@ def _on_log(context: StageContext, trainer: SrlTrainer, step: int, record: dict[
         "refills": f"{record['srl/refills']:.0f}",
         "format errors": f"{record['srl/format_error_rate']:.2f}",
         "exact": f"{record['srl/exact_match']:.2f}",
-        "tokens": f"{record['completions/mean_length']:.0f}",
+        "tokens": f"{record['srl/completion_tokens']:.0f}",
     }
     context.progress.step("srl", step, trainer.state.max_steps, values, record.get("step_time"))

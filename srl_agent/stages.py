@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from srl_agent.config import Config
 from srl_agent.cpu import give_back_memory
 from srl_agent.domain import Domain, StepSets
 from srl_agent.progress import Progress
-from srl_agent.run_dir import append_jsonl, check_space, complete_checkpoints, forget_after, marker
+from srl_agent.run_dir import append_jsonl, check_space, complete_checkpoints, forget_after, marker, remove_remains
 
 STAGES = {"sft": "srl_agent.stage_sft:run_sft", "srl": "srl_agent.stage_srl:run_srl"}
 """Names of training methods to import paths of functions (StageContext, weights to start from) -> None."""
@@ -44,10 +45,17 @@ class StageContext:
         found = complete_checkpoints(self.folder)
         return found[-1] if found else None
 
-    def check_space(self, model: Any, steps: int) -> None:
-        """Refuse to begin where the checkpoints of `steps` optimiser steps (0: many) would not fit on the disk."""
-        trainer = self.config.trainer
-        kept = min(trainer.keep_checkpoints, -(-steps // trainer.save_every) or trainer.keep_checkpoints)
+    @property
+    def optimiser_steps(self) -> int:
+        """As configured, or enough for the epochs, at one prompt a group."""
+        section = self.config.sft if self.stage == "sft" else self.config.srl
+        batch = self.config.sft.batch_size if self.stage == "sft" else self.config.srl.prompts_per_step
+        return section.max_steps or math.ceil(section.epochs * len(self.steps.train) / batch)
+
+    def check_space(self, model: Any) -> None:
+        """Refuse to begin where the stage's checkpoints would not fit on the disk."""
+        trainer, steps = self.config.trainer, self.optimiser_steps
+        kept = min(trainer.keep_checkpoints, -(-steps // trainer.save_every))
         # While one is written, the oldest is still there.
         check_space(self.folder, model.num_parameters(), kept + (steps > trainer.save_every))
 
@@ -68,9 +76,9 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
     for stage in stages:
         context = make_context(stage)
         checkpoint = context.latest()
-        if checkpoint is None or not _finished(context, checkpoint):
+        if checkpoint is None or marker(checkpoint)["step"] < context.optimiser_steps:
             if context.machine.main:
-                forget_after(context.run, stage, marker(checkpoint)["step"] if checkpoint else -1)
+                _clear(context, checkpoint)
             module, _, function = STAGES[stage].partition(":")
             getattr(importlib.import_module(module), function)(context, weights)
             checkpoint = context.latest()
@@ -82,8 +90,8 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
     return Path(weights)
 
 
-def _finished(context: StageContext, checkpoint: Path) -> bool:
-    """Whether the stage has made its steps; `--resume RUN --srl.max_steps N` asks for more than it had."""
-    record = marker(checkpoint)
-    wanted: int = getattr(context.config, context.stage).max_steps or record["max_steps"]
-    return bool(record["step"] >= wanted)
+def _clear(context: StageContext, checkpoint: Path | None) -> None:
+    """Take away what a killed run left behind its last complete checkpoint."""
+    forget_after(context.run, context.stage, marker(checkpoint)["step"] if checkpoint else -1)
+    for name in remove_remains(context.folder):
+        context.progress.say(f"{context.stage}: {name} was not written to the end, removed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -12,21 +13,32 @@ DEPTH_BUCKETS = ((1, 3, "1-3"), (4, 7, "4-7"), (8, 15, "8-15"), (16, 10**9, "16+
 """Steps are reported by depth k in these ranges: first, last, name."""
 
 
+@dataclass(frozen=True)
+class Output:
+    """One sampled output."""
+
+    text: str
+    score: Score
+    tokens: int
+    cut: bool
+    """Whether it stopped at the limit on its length, without an end token."""
+
+
 class StepReward:
-    """Scores outputs against expert actions; `scores` and `texts` hold what the last call saw, in its order."""
+    """Scores outputs against expert actions; `outputs` holds what the last call saw, in its order."""
 
     __name__ = "step"
 
     def __init__(self, scorer: Scorer, tokenizer: Any) -> None:
         self.scorer, self.tokenizer = scorer, tokenizer
-        self.scores: list[Score] = []
-        self.texts: list[str] = []
-        self._ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+        self.outputs: list[Output] = []
+        self.ends: set[int] = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+        """Tokens that end an output; a model may have more than its tokenizer says."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text with special tokens kept, so that one amid the output breaks the format; the end is cut off."""
         stop = len(ids)
-        while stop and ids[stop - 1] in self._ends:
+        while stop and ids[stop - 1] in self.ends:
             stop -= 1
         text: str = self.tokenizer.decode(ids[:stop], skip_special_tokens=False)
         return text
@@ -35,9 +47,22 @@ class StepReward:
         self, *, completion_ids: Sequence[Sequence[int]], expert_action: Sequence[str], **_: Any
     ) -> list[float]:
         """One reward an output, -1.0 where the format is broken and never None (which TRL drops from the baseline)."""
-        self.texts = [self.decode(ids) for ids in completion_ids]
-        self.scores = self.scorer(self.texts, list(expert_action))
-        return [score.reward for score in self.scores]
+        texts = [self.decode(ids) for ids in completion_ids]
+        scores = self.scorer(texts, list(expert_action))
+        self.outputs = [
+            Output(text, score, len(ids), not ids or ids[-1] not in self.ends)
+            for text, score, ids in zip(texts, scores, completion_ids, strict=True)
+        ]
+        return [score.reward for score in scores]
+
+
+def output_metrics(outputs: Sequence[Output]) -> dict[str, float]:
+    """Mean length in tokens and the share of cut outputs, over all rounds of a batch (TRL's own figures weigh rounds,
+    not outputs)."""
+    return {
+        "completion_tokens": fmean(output.tokens for output in outputs),
+        "cut": fmean(output.cut for output in outputs),
+    }
 
 
 def score_metrics(scores: Sequence[Score], depths: Sequence[int]) -> dict[str, float]:

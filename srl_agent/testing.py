@@ -27,7 +27,7 @@ SHAPE = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "head_dim": 8,
-    "max_position_embeddings": 512,
+    "max_position_embeddings": 4096,
     "bos_token_id": None,
     "eos_token_id": 256,
     "pad_token_id": 257,

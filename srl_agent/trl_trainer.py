@@ -1,6 +1,6 @@
 """The one module that touches TRL: GRPOTrainer with dynamic sampling, grouped batches and shared prompts.
 
-Five methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
+Six methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
 fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `loss_pass`, `rollout`, `step_reward`.
 Left out here: sharing of nested prompts across steps, several processes under the shared pass.
 """
@@ -16,7 +16,7 @@ import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import split_tensor_dict
@@ -28,7 +28,7 @@ from srl_agent.fill import Fill
 from srl_agent.loss_pass import grouped_logps
 from srl_agent.rollout import sample_groups
 from srl_agent.run_dir import MARKER, write_json
-from srl_agent.step_reward import StepReward, score_metrics
+from srl_agent.step_reward import StepReward, output_metrics, score_metrics
 
 OnFill = Callable[[int, Fill, dict[str, float]], None]
 """Called on every process after a batch was filled: (optimiser step, fill of all processes, srl metrics)."""
@@ -50,6 +50,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         self.settings, self.loss_pass, self.reward = config, loss_pass, reward
         self.stream, self.on_fill = stream, on_fill
         super().__init__(reward_funcs=reward, **trl)
+        reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
         on_cpu = self.accelerator.device.type == "cpu"
         self._sampling_copy = SamplingCopy(self.model) if on_cpu and self.args.bf16 and not self.use_vllm else None
@@ -78,12 +79,12 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         while (missing := self._most(need - len(fill.kept))) > 0 and fill.rounds <= sampling.max_refills:
             rows = self._draw(missing)
             out = self._generate_and_score_completions([dict(row) for row in rows for _ in range(size)])
-            fill.add(rows, out, self.reward.scores, self.reward.texts, size, sampling)
+            fill.add(rows, out, self.reward, size, sampling)
         kept = fill.kept[:need]
         total = int(self._sum(len(kept)))
         merged = merge_groups([*kept, *[silence(fill.spare)] * (need - len(kept))], self._tokenizer.pad_token_id)
         # The loss is a mean over all rows; rows without weight must not shrink the others' share.
-        merged["advantages"] = merged["advantages"] * (need * self.accelerator.num_processes / max(total, 1))
+        merged["loss_scale"] = torch.tensor(need * self.accelerator.num_processes / max(total, 1))
         merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
         self._report(fill, total)
         return merged
@@ -100,18 +101,24 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         return float(self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum())
 
     def _report(self, fill: Fill, used: int) -> None:
-        for name in ("scores", "depths", "groups"):
+        for name in ("outputs", "depths", "groups"):
             setattr(fill, name, gather_object(getattr(fill, name)))
         metrics = {
             "kept_ratio": fmean(group["kept"] for group in fill.groups),
             "groups_used": float(used),
             "refills": float(fill.rounds - 1),
             "epoch": self.stream.position / self.stream.rows,
-            **score_metrics(fill.scores, fill.depths),
+            **output_metrics(fill.outputs),
+            **score_metrics([output.score for output in fill.outputs], fill.depths),
         }
         for name, value in metrics.items():
             self._metrics["train"][f"srl/{name}"].append(value)
         self.on_fill(self.state.global_step + 1, fill, metrics)
+
+    def compute_loss(self, model: Any, inputs: Batch, *arguments: Any, **named: Any) -> Tensor:
+        """TRL's loss as the mean over the groups that have weight."""
+        loss: Tensor = super().compute_loss(model, inputs, *arguments, **named) * inputs.get("loss_scale", 1.0)
+        return loss
 
     def _generate_single_turn(
         self,
@@ -210,6 +217,7 @@ def _mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
             **state,
         }
         write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
+    trainer.accelerator.wait_for_everyone()  # the next stage looks for the marker on every process
 
 
 def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int, accelerated: bool) -> Any:
@@ -238,15 +246,14 @@ def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int,
     )
 
 
-def sft_arguments(config: Config, folder: Path, processes: int, accelerated: bool) -> Any:
+def sft_arguments(config: Config, folder: Path, max_steps: int, processes: int, accelerated: bool) -> Any:
     """TRL's settings for the supervised stage."""
     sft = config.sft
     return SFTConfig(
         **_common(config, folder, accelerated),
-        max_steps=sft.max_steps or -1,
-        num_train_epochs=sft.epochs,
+        max_steps=max_steps,
         per_device_train_batch_size=sft.micro_batch_size,
-        gradient_accumulation_steps=max(1, sft.batch_size // (sft.micro_batch_size * processes)),
+        gradient_accumulation_steps=sft.batch_size // (sft.micro_batch_size * processes),
         learning_rate=sft.learning_rate,
         lr_scheduler_type=sft.lr_scheduler,
         warmup_steps=sft.warmup_ratio,  # transformers 5 reads a value below 1 as a share of all steps
@@ -272,24 +279,3 @@ def _common(config: Config, folder: Path, accelerated: bool) -> dict[str, Any]:
         "report_to": trainer.report_to,
         "disable_tqdm": True,
     }
-
-
-class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """Hands the trainer's events to plain functions: log records, step ends and the start of training."""
-
-    def __init__(
-        self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], None] | None = None
-    ) -> None:
-        self.on_log_record, self.on_step = on_log, on_step
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """A record of one optimiser step; the summary at the end of training is left out."""
-        if logs and "train_runtime" not in logs:
-            self.on_log_record(state.global_step, dict(logs))
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """After each optimiser step, before a checkpoint is written."""
-        if state.global_step >= state.max_steps:
-            control.should_save = True  # the last step is always saved
-        if self.on_step is not None:
-            self.on_step(state.global_step)

@@ -47,7 +47,15 @@ def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 def write_atomically(path: Path, lines: Iterable[str]) -> int:
     """Write lines beside the target and rename, so that a reader never meets half a file; returns how many."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _write_and_rename(path, lines)
+    except OSError as error:
+        # The user knows the target, not the temporary name; a full disk names no file at all.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _write_and_rename(path: Path, lines: Iterable[str]) -> int:
     count = 0
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)

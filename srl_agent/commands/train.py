@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +13,13 @@ import torch
 import transformers
 from accelerate.utils import broadcast_object_list
 
-from srl_agent.choices import Machine, choose_dtype, this_machine
+from srl_agent.choices import Machine, check_lengths, check_processes, choose_dtype, this_machine, usable_cores
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
 from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, find_domain
 from srl_agent.errors import ConfigError
-from srl_agent.models import load_tokenizer, resolve_model
+from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
 from srl_agent.run_dir import new_run, provenance, read_jsonl, write_json, write_text
 from srl_agent.stages import StageContext, run_stages
@@ -30,16 +29,20 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     """Train as configured; with `resume`, go on in that run directory. Returns the exit status."""
     quieten_libraries()
     keep_freed_memory()
-    torch.set_num_threads(config.trainer.threads or os.cpu_count() or 1)
+    torch.set_num_threads(config.trainer.threads or usable_cores())
     machine = this_machine()
+    check_processes(config, machine)
     progress = Progress(machine.main)
     domain = find_domain(config.domain)
     dtype, why_dtype = choose_dtype(config, machine)
     config = config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype})})
     tokenizer = load_tokenizer(config.model.name)
-    steps = domain.load_steps(config, token_counter(tokenizer))
+    check_lengths(config, context_length(config.model.name))
+    count_tokens = token_counter(tokenizer)
+    steps = domain.load_steps(config, count_tokens)
     floors = domain.floors(config, steps.train)
     _say_choices(progress, config, machine, steps, floors, why, why_dtype)
+    _say_too_long(progress, config, steps, count_tokens)
     if dry_run:
         progress.console.print(dump_config(config), markup=False)
         return 0
@@ -51,7 +54,11 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     def context(stage: str) -> StageContext:
         return StageContext(config, folder, stage, machine, domain, steps, tokenizer, floors, progress)
 
-    checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
+    try:
+        checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
+    except KeyboardInterrupt:
+        progress.warn(f"interrupted; from the last checkpoint on with: srl-agent train --resume {folder}")
+        raise
     _say_results(progress, config, folder, checkpoint)
     return 0
 
@@ -115,6 +122,17 @@ def _say_choices(
     if floors:
         cells = ", ".join(f"{name} {value:.3f}" for name, value in floors.items())
         progress.say(f"reward floors (no skill needed): {cells}")
+
+
+def _say_too_long(progress: Progress, config: Config, steps: StepSets, count_tokens: Callable[[str], int]) -> None:
+    """Steps whose expert action alone is longer than an output may be: the policy cannot reach it."""
+    limit = config.srl.max_completion_tokens
+    count = sum(count_tokens(step.expert_action) > limit for step in steps.train)
+    if count and "srl" in config.stages:
+        progress.warn(
+            f"{count} of {len(steps.train)} expert actions are longer than an output may be ({limit} tokens, "
+            "srl.max_completion_tokens): no output can equal them"
+        )
 
 
 def _write_provenance(

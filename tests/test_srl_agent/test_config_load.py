@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from srl_agent.config import Config, Section
 from srl_agent.config_load import (
+    check_resumed,
     choose_preset,
     dump_config,
     known_keys,
@@ -153,10 +154,30 @@ def test_a_preset_given_as_a_setting_is_loaded() -> None:
     assert config == load_config(preset="paper-swe")
 
 
-def test_the_preset_follows_the_machine() -> None:
-    assert choose_preset("my.package:Domain", lambda: True)[0] == "paper-swe"
-    assert choose_preset("swe", lambda: False)[0] == "smoke"
-    assert choose_preset("math", lambda: True)[0] == "paper-math"
+def test_full_size_is_the_default_only_with_data_and_a_device_of_that_size() -> None:
+    assert choose_preset("swe", True, lambda: 80.0)[0] == "paper-swe"
+    assert choose_preset("math", True, lambda: 80.0)[0] == "paper-math"
+    assert choose_preset("my.package:Domain", True, lambda: 80.0)[0] == "paper-swe"
+    for has_data, size, why in ((False, 80.0, "no data"), (True, 24.0, "24 GB only"), (True, 0.0, "no accelerator")):
+        preset, reason = choose_preset("swe", has_data, lambda size=size: size)  # type: ignore[misc]
+        assert preset == "smoke"
+        assert why in reason
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [("seed", "1"), ("reward.name", "exact"), ("data.context", "full"), ("srl.rollouts", "3"), ("stages", "[srl]")],
+)
+def test_a_resumed_run_keeps_what_makes_it_that_run(setting: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match=setting[0]):
+        check_resumed(load_config(preset="smoke"), load_config(preset="smoke", overrides=[setting]))
+
+
+def test_a_resumed_run_may_be_longer_and_run_otherwise() -> None:
+    longer = [("srl.max_steps", "99"), ("sft.epochs", "9"), ("trainer.save_every", "7"), ("eval.every", "3")]
+    check_resumed(load_config(preset="smoke"), load_config(preset="smoke", overrides=longer))
+    sft_only = load_config(preset="smoke", overrides=[("stages", "[sft]")])
+    check_resumed(sft_only, load_config(preset="smoke", overrides=[("stages", "[sft, srl]")]))
 
 
 def test_the_known_keys_are_those_of_the_tree() -> None:

@@ -101,6 +101,17 @@ def test_a_finished_run_goes_on_to_more_steps_as_if_it_had_never_ended(
     assert metrics(run) == metrics(unbroken)
 
 
+def test_a_killed_save_costs_no_complete_checkpoint(model: Path, unbroken: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = [*command(model, run), "--srl.max_steps", "6", "--trainer.save_every", "1"]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    (run / "srl" / "checkpoint-6" / "complete.json").unlink()  # as a kill between weights and marker leaves it
+    resume = [sys.executable, "-m", "srl_agent", "train", "--resume", str(run), "--srl.max_steps", str(STEPS)]
+    output = subprocess.run(resume, check=True, capture_output=True, text=True).stdout
+    assert "checkpoint-6 was not written to the end, removed" in output
+    assert metrics(run) == metrics(unbroken)
+
+
 def test_a_finished_run_is_left_as_it_is(unbroken: Path) -> None:
     before = (unbroken / "metrics.jsonl").read_bytes()
     words = [sys.executable, "-m", "srl_agent", "train", "--resume", str(unbroken)]

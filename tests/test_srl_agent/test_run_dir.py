@@ -16,6 +16,7 @@ from srl_agent.run_dir import (
     new_run,
     provenance,
     read_jsonl,
+    remove_remains,
     write_json,
     write_text,
 )
@@ -55,6 +56,14 @@ def test_a_checkpoint_counts_only_with_its_marker(tmp_path: Path) -> None:
         write_json(tmp_path / f"checkpoint-{step}" / "complete.json", {"step": step})
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["checkpoint-9", "checkpoint-10"]
     assert marker(complete_checkpoints(tmp_path)[-1])["step"] == 10
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path: Path) -> None:
+    for step in (9, 10):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    write_json(tmp_path / "checkpoint-9" / "complete.json", {"step": 9})
+    assert remove_remains(tmp_path) == ["checkpoint-10"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-9"]
 
 
 def test_a_directory_with_a_run_is_not_taken_again(tmp_path: Path) -> None:

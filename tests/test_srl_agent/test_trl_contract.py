@@ -12,6 +12,7 @@ from srl_agent.trl_trainer import SrlTrainer
 PARAMETERS = {
     "get_train_dataloader": ["self"],
     "_prepare_inputs": ["self", "generation_batch"],
+    "compute_loss": ["self", "model", "inputs", "return_outputs", "num_items_in_batch"],
     "_generate_and_score_completions": ["self", "inputs"],
     "_generate_single_turn": [
         "self",
@@ -63,6 +64,7 @@ def test_every_override_replaces_a_method_that_exists() -> None:
     assert overrides == {
         "get_train_dataloader",
         "_prepare_inputs",
+        "compute_loss",
         "_generate_single_turn",
         "_get_per_token_logps_and_entropies",
         "_save_checkpoint",

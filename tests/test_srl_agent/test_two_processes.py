@@ -12,7 +12,10 @@ from srl_agent.testing import save_tiny
 
 SETTINGS = {
     "model.dtype": "float32",
-    "stages": "[srl]",
+    "stages": "[sft,srl]",
+    "sft.max_steps": 1,
+    "sft.batch_size": 4,
+    "sft.micro_batch_size": 2,
     "srl.max_steps": 2,
     "srl.prompts_per_step": 4,
     "srl.rollouts": 3,

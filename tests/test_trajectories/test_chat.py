@@ -142,3 +142,12 @@ def test_a_broken_row_names_the_field(messages: list[Any], more: dict[str, Any],
     with pytest.raises(ParseError) as error:
         read(*messages, **more)
     assert message in str(error.value)
+
+
+def test_a_late_answer_goes_to_the_call_of_its_id_and_an_unknown_id_to_none() -> None:
+    first = says("assistant", "", tool_calls=[call("bash", {"command": "a"}, "a")])
+    second = says("assistant", "", tool_calls=[call("bash", {"command": "b"}, "b")])
+    answers = [says("tool", "late a", tool_call_id="a"), says("tool", "?", tool_call_id="z")]
+    reading = read(first, second, *answers, says("tool", "b", tool_call_id="b"))
+    assert [turn.observation for turn in reading.episode.turns] == ["late a", "b"]
+    assert reading.dropped[STRAY_OBSERVATION] == 1

@@ -6,6 +6,7 @@ import pytest
 from trajectory_samples import bash, says, swesmith_row
 
 from trajectories.formats import find_reader
+from trajectories.formats.chat import UNREAD_CALL, UNREAD_REPLY
 from trajectories.formats.xml_calls import split_calls
 from trajectories.records import Action
 from trajectories.report import Where
@@ -63,3 +64,15 @@ def test_the_reader_pairs_calls_with_the_user_messages_that_follow() -> None:
     row = swesmith_row(says("assistant", "look " + xml("ls")), says("user", "OBSERVATION:\nfile"))
     turn = find_reader("swesmith-xml").read_row(row, Where("f", 1)).episode.turns[0]
     assert (turn.thought, turn.action, turn.observation) == ("look", bash("ls"), "file")
+
+
+def test_a_call_that_cannot_be_read_is_dropped_with_its_observation_and_said_so() -> None:
+    row = swesmith_row(
+        says("assistant", "broken\n<function=bash>\n<parameter=command>ls"),
+        says("user", "OBSERVATION:\nunknown"),
+        says("assistant", "whole\n" + xml("pwd")),
+        says("user", "OBSERVATION:\n/repo"),
+    )
+    reading = find_reader("swesmith-xml").read_row(row, Where("f.jsonl", 1))
+    assert [(turn.thought, turn.observation) for turn in reading.episode.turns] == [("whole", "/repo")]
+    assert reading.dropped[UNREAD_CALL] == reading.dropped[UNREAD_REPLY] == 1

@@ -18,6 +18,8 @@ CLOSING_WORDS = "turn without an action and none after it"
 EARLY_MESSAGE = "message between the task and the first action"
 STRAY_OBSERVATION = "observation without an action"
 EXIT_RECORD = "exit record"
+UNREAD_CALL = "turn whose call could not be read"
+UNREAD_REPLY = "observation of a call that could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class ChatMessage:
     """(call id or empty, action) of an assistant message, in order."""
     answers: str = ""
     """Call id that a tool message answers, empty where the source has none."""
+    unread: bool = False
+    """Whether an assistant message holds the beginnings of a call and no call that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class _Assembler:
         """Drafts of the last assistant message with calls."""
         self.thoughts: list[str] = []
         """Texts of turns without a call, waiting for the next call."""
+        self.unread = False
+        """Whether the last turn's call could not be read."""
         self.kept = 0
         self.merged = 0
         self.dropped: Counter[str] = Counter()
@@ -83,6 +89,11 @@ class _Assembler:
             self.dropped[f"unknown role {message.role[:40]!r}"] += 1
 
     def _assistant(self, message: ChatMessage) -> None:
+        self.unread = message.unread
+        if message.unread:
+            self.dropped[UNREAD_CALL] += 1
+            self.round = []
+            return
         if not message.calls:
             self.thoughts.append(message.text)
             return
@@ -100,6 +111,8 @@ class _Assembler:
         if self.task is None:
             self.task = message.text
             self.kept += 1
+        elif self.unread:
+            self.dropped[UNREAD_REPLY] += 1
         elif self.thoughts:
             self.dropped[AUTOMATIC_REPLY] += 1
         elif not self.round:
@@ -119,10 +132,15 @@ class _Assembler:
         draft.observations.append(message.text)
 
     def _answered(self, call_id: str) -> _Draft | None:
-        """The call of that id, else the first without an observation, else the last: late output belongs to it."""
+        """The call of that id; without one, the first without an observation, else the last: late output is its.
+
+        An id that no call has is given to none of them, unless the calls of the round have no ids to tell them by.
+        """
         open_drafts = [draft for draft in self.round if not draft.observations]
-        same_id = [draft for draft in [*open_drafts, *self.round] if call_id and draft.call_id == call_id]
-        return next(iter([*same_id, *open_drafts, *self.round[-1:]]), None)
+        if call_id and any(draft.call_id for draft in self.round):
+            same_id = [draft for draft in [*open_drafts, *reversed(self.drafts)] if draft.call_id == call_id]
+            return next(iter(same_id), None)
+        return next(iter([*open_drafts, *self.round[-1:]]), None)
 
     def finish(self) -> Conversation:
         if self.task is None:

@@ -53,7 +53,8 @@ def _find_calls(message: ChatMessage) -> ChatMessage:
     if message.role != "assistant" or message.calls:
         return message
     thought, actions = split_calls(message.text)
-    return ChatMessage("assistant", thought, tuple(("", action) for action in actions))
+    unread = not actions and "<function=" in message.text
+    return ChatMessage("assistant", thought, tuple(("", action) for action in actions), unread=unread)
 
 
 def _with_list(row: Row) -> Row:

@@ -1,0 +1,50 @@
+"""What the configuration leaves open, and what a machine or a model cannot do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from srl_agent.choices import Machine, check_lengths, check_processes, usable_cores
+from srl_agent.config import Config, DataConfig, SftConfig, SrlConfig
+from srl_agent.errors import ConfigError, ModelError
+from srl_agent.models import load_tokenizer
+from srl_agent.testing import TEMPLATE, byte_tokenizer
+
+TWO = Machine("", 2, True)
+
+
+def test_a_batch_that_the_processes_cannot_share_is_refused() -> None:
+    sft = Config(stages=("sft",), sft=SftConfig(batch_size=6, micro_batch_size=2))
+    with pytest.raises(ConfigError, match=r"sft\.batch_size \(6\)"):
+        check_processes(sft, TWO)
+    with pytest.raises(ConfigError, match=r"srl\.prompts_per_step \(3\)"):
+        check_processes(Config(srl=SrlConfig(prompts_per_step=3)), TWO)
+    check_processes(sft.model_copy(update={"stages": ("srl",)}), TWO)
+
+
+def test_prompts_and_outputs_beyond_the_model_are_refused() -> None:
+    config = Config(data=DataConfig(max_prompt_tokens=400), srl=SrlConfig(max_completion_tokens=113))
+    with pytest.raises(ConfigError, match=r"\(400 \+ 113\) is more than the 512 positions"):
+        check_lengths(config, 512)
+    check_lengths(config, 513)
+    check_lengths(config, 0)
+    check_lengths(config.model_copy(update={"stages": ("sft",)}), 512)
+
+
+def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = len(os.sched_getaffinity(0))
+    assert usable_cores() == mine
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(mine))
+    assert usable_cores() == 1
+
+
+def test_a_template_that_opens_the_thought_itself_is_refused(tmp_path: Path) -> None:
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = TEMPLATE.replace("a:", "a:<think>\n")
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(ModelError, match="opens <think>"):
+        load_tokenizer(str(tmp_path))
