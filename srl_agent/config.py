@@ -48,7 +48,9 @@ class DataConfig(Section):
     keep_last_step: bool = False
     """True trains on the last step (for swe: submit) as well; the paper makes N-1 instances of N steps."""
     held_out_episodes: int = Field(30, ge=0)
-    """Episodes kept out of training, by whole task; 0 for none. Never more than a third of the episodes."""
+    """Episodes kept out of training, by whole `split`; 0 for none. Never more than a third of the episodes."""
+    split: Literal["episode", "repository"] = "episode"
+    """What is held out as a whole: `episode` all runs of a task, `repository` all tasks of a repository."""
     held_out_steps: int = Field(0, ge=0)
     """Evaluate on at most this many held-out steps, spread evenly; 0 for all."""
 

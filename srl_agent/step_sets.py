@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
+from operator import attrgetter
 from pathlib import Path
 
 from srl_agent.config import DataConfig
@@ -19,13 +20,19 @@ from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
 from trajectories.records import Action, Episode, Message, StepExample, Turn
 from trajectories.report import LossReport
+from trajectories.repositories import repository_of
 from trajectories.rows import find_files
-from trajectories.steps import Fits, make_steps, split_held_out
+from trajectories.steps import Fits, StepsResult, make_steps, split_held_out
 
 BUNDLED = ("trajectories.demo", "episodes.jsonl")
 BUNDLED_NAME = "the bundled demonstration set"
 SPLIT_SEED = 0
 """Held-out tasks do not depend on the run's seed: runs of several seeds are compared on the same steps."""
+SPLITS: dict[str, Callable[[Episode], str]] = {
+    "episode": attrgetter("instance_id"),
+    "repository": repository_of,
+}
+"""What `data.split` holds out as a whole."""
 TOKENS_A_MESSAGE = 8
 """Allowance for what a chat template puts around one message."""
 
@@ -53,14 +60,14 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
     Raises ParseError where the file cannot be read or no training step is left, ConfigError for an impossible
     `data.context`. `StepSets.digest` is the SHA-256 of names and contents of the files read.
     """
-    context = _context(data.context)
+    context_of(data)  # refused before a large file is read
     episodes, report, digest = _read(data)
-    solved = [_encodable(episode) for episode in episodes if episode.resolved is not False]
+    solved = [encodable(episode) for episode in episodes if episode.resolved is not False]
     if not solved:
         raise ParseError(f"{_name(data)}: all {len(episodes)} episodes failed their task; expected some that did not")
-    train, held_out = split_held_out(solved, data.held_out_episodes, SPLIT_SEED)
+    train, held_out = split_held_out(solved, data.held_out_episodes, SPLIT_SEED, SPLITS[data.split])
     fits = token_budget(data.max_prompt_tokens, count_tokens)
-    train_cut, held_out_cut = (_cut(some, data, context, system_prompt, fits) for some in (train, held_out))
+    train_cut, held_out_cut = (_cut(some, data, system_prompt, fits) for some in (train, held_out))
     if not train_cut.steps:
         raise ParseError(_nothing_left(data, train, train_cut))
     summary = [
@@ -98,9 +105,10 @@ def _name(data: DataConfig) -> str:
     return data.path or BUNDLED_NAME
 
 
-def _context(text: str) -> Context:
+def context_of(data: DataConfig) -> Context:
+    """The context that `data.context` names; ConfigError where it names none."""
     try:
-        return parse_context(text)
+        return parse_context(data.context)
     except ParseError as error:
         raise ConfigError(f"data.{error}") from error
 
@@ -115,23 +123,25 @@ def _read(data: DataConfig) -> tuple[list[Episode], LossReport, str]:
         return episodes, report, files_digest(path)
 
 
-def _cut(episodes: Sequence[Episode], data: DataConfig, context: Context, system_prompt: str, fits: Fits) -> _Cut:
-    results = [
-        make_steps(
-            episode,
-            context=context,
-            system_prompt=system_prompt,
-            max_observation_chars=data.max_observation_chars,
-            keep_last_step=data.keep_last_step,
-            fits=fits,
-        )
-        for episode in episodes
-    ]
+def _cut(episodes: Sequence[Episode], data: DataConfig, system_prompt: str, fits: Fits) -> _Cut:
+    results = [episode_steps(episode, data, system_prompt, fits) for episode in episodes]
     steps = [step for result in results for step in result.steps]
     return _Cut(steps, sum(result.dropped for result in results), sum(result.shortened for result in results))
 
 
-def _encodable(episode: Episode) -> Episode:
+def episode_steps(episode: Episode, data: DataConfig, system_prompt: str, fits: Fits) -> StepsResult:
+    """The steps of one episode as `data` sets them; ConfigError for an impossible `data.context`."""
+    return make_steps(
+        episode,
+        context=context_of(data),
+        system_prompt=system_prompt,
+        max_observation_chars=data.max_observation_chars,
+        keep_last_step=data.keep_last_step,
+        fits=fits,
+    )
+
+
+def encodable(episode: Episode) -> Episode:
     """The episode with lone surrogates, which JSON can hold and no tokenizer or table takes, as U+FFFD."""
 
     def clean(text: str) -> str:

@@ -1,15 +1,17 @@
-"""Figures of a data set: how many episodes and steps, which tools, how long the texts, how many solved."""
+"""Figures of a data set: how many episodes and steps, which actions, how long the texts, how many solved."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from trajectories.records import Action, Episode
-from trajectories.render import body_text
+from trajectories.render import body_text, render_action
+
+CountTokens = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,24 @@ class Spread:
     p95: int = 0
     """The smallest value that at least 95 % of the values do not exceed (nearest rank)."""
     most: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long the texts are, in characters or in tokens."""
+
+    task: Spread = Spread()
+    """One an episode."""
+    thought: Spread = Spread()
+    """One a step, without the empty ones."""
+    action: Spread = Spread()
+    """The body text, tool name and argument values: what the `body` reward compares."""
+    call: Spread = Spread()
+    """The canonical text of the action: what the policy has to write behind its thought."""
+    observation: Spread = Spread()
+    episode: Spread = Spread()
+    """The task with all calls and observations: the longest prompt under `full` and its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +56,10 @@ class EpisodeStats:
     """Tool to number of actions, most frequent first."""
     kinds: Mapping[str, int] = field(default_factory=dict)
     """As `tools`, the editor's commands told apart (`str_replace_editor view`)."""
-    action_chars: Spread = Spread()
-    """Characters of the body text: tool name and argument values."""
-    observation_chars: Spread = Spread()
+    steps_without_thought: int = 0
+    chars: Lengths = Lengths()
+    tokens: Lengths | None = None
+    """None where no tokenizer was given."""
     resolved: int = 0
     unresolved: int = 0
     unknown: int = 0
@@ -51,8 +72,8 @@ class EpisodeStats:
         return self.resolved / known if known else None
 
 
-def episode_stats(episodes: Sequence[Episode]) -> EpisodeStats:
-    """Figures of all the episodes together."""
+def episode_stats(episodes: Sequence[Episode], count_tokens: CountTokens | None = None) -> EpisodeStats:
+    """Figures of all the episodes together, lengths in tokens too where they can be counted."""
     turns = [turn for episode in episodes for turn in episode.turns]
     outcomes = Counter(episode.resolved for episode in episodes)
     return EpisodeStats(
@@ -62,20 +83,41 @@ def episode_stats(episodes: Sequence[Episode]) -> EpisodeStats:
         steps_per_episode=spread(len(episode.turns) for episode in episodes),
         tools=dict(Counter(turn.action.tool for turn in turns).most_common()),
         kinds=dict(Counter(action_kind(turn.action) for turn in turns).most_common()),
-        action_chars=spread(len(body_text(turn.action)) for turn in turns),
-        observation_chars=spread(len(turn.observation) for turn in turns),
+        steps_without_thought=sum(not turn.thought.strip() for turn in turns),
+        chars=measure(episodes, len),
+        tokens=measure(episodes, count_tokens) if count_tokens else None,
         resolved=outcomes[True],
         unresolved=outcomes[False],
         unknown=outcomes[None],
     )
 
 
-def stats_by_format(episodes: Iterable[Episode]) -> dict[str, EpisodeStats]:
+def measure(episodes: Sequence[Episode], length: CountTokens) -> Lengths:
+    """The lengths of all texts under `length`, which sees each text once."""
+    turns = [turn for episode in episodes for turn in episode.turns]
+    tasks = [length(episode.task) for episode in episodes]
+    calls = [length(render_action(turn.action)) for turn in turns]
+    observations = [length(turn.observation) for turn in turns]
+    sizes = iter(zip(calls, observations, strict=True))
+    wholes = [
+        task + sum(sum(next(sizes)) for _ in episode.turns) for task, episode in zip(tasks, episodes, strict=True)
+    ]
+    return Lengths(
+        task=spread(tasks),
+        thought=spread(length(turn.thought) for turn in turns if turn.thought.strip()),
+        action=spread(length(body_text(turn.action)) for turn in turns),
+        call=spread(calls),
+        observation=spread(observations),
+        episode=spread(wholes),
+    )
+
+
+def stats_by_format(episodes: Iterable[Episode], count_tokens: CountTokens | None = None) -> dict[str, EpisodeStats]:
     """Figures for each source format, in the order they first appear."""
     groups: dict[str, list[Episode]] = {}
     for episode in episodes:
         groups.setdefault(episode.source, []).append(episode)
-    return {source: episode_stats(group) for source, group in groups.items()}
+    return {source: episode_stats(group, count_tokens) for source, group in groups.items()}
 
 
 def action_kind(action: Action) -> str:
@@ -86,9 +128,9 @@ def action_kind(action: Action) -> str:
 
 
 def spread(values: Iterable[int]) -> Spread:
-    """Least, median, 95th percentile and most of the values."""
+    """Least, median, 95th percentile, most and sum of the values."""
     ordered = sorted(values)
     if not ordered:
         return Spread()
     rank = math.ceil(0.95 * len(ordered))
-    return Spread(ordered[0], float(median(ordered)), ordered[rank - 1], ordered[-1])
+    return Spread(ordered[0], float(median(ordered)), ordered[rank - 1], ordered[-1], sum(ordered))

@@ -7,9 +7,10 @@ thoughts are never part of a prompt.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from trajectories.context import Context
 from trajectories.errors import ParseError
@@ -78,29 +79,33 @@ def cut_middle(text: str, most: int) -> str:
     return f"{text[:head]}\n[... {len(text) - most} characters cut ...]\n{text[len(text) - tail :]}"
 
 
-def split_held_out(episodes: Sequence[Episode], n: int, seed: int) -> tuple[list[Episode], list[Episode]]:
-    """(train, held out): up to `n` episodes, never more than a third, are held out by whole task.
+def split_held_out(
+    episodes: Sequence[Episode],
+    n: int,
+    seed: int,
+    group_of: Callable[[Episode], str] = attrgetter("instance_id"),
+) -> tuple[list[Episode], list[Episode]]:
+    """(train, held out): up to `n` episodes, never more than a third, are held out by whole group: by task, if unsaid.
 
-    Which tasks depends on the seed and the ids alone, not on the order of the files; both lists keep the order given.
-    Tasks with more runs than there is room for stay in training, so fewer than `n` may be held out.
+    Which groups depends on the seed and their names alone, not on the order of the files; both lists keep the order
+    given. Groups with more episodes than there is room for, and episodes of the group '', stay in training, so fewer
+    than `n` may be held out.
     """
     if n < 0:
         raise ParseError(f"held-out episodes: expected 0 or more, found {n}")
-    runs: dict[str, int] = defaultdict(int)
-    for episode in episodes:
-        runs[episode.instance_id] += 1
+    sizes = Counter(group_of(episode) for episode in episodes)
     room = min(n, len(episodes) // 3)
     chosen: set[str] = set()
-    for instance_id in sorted(runs, key=lambda name: (_shuffle_key(name, seed), name)):
-        if runs[instance_id] <= room:
-            room -= runs[instance_id]
-            chosen.add(instance_id)
-    train = [episode for episode in episodes if episode.instance_id not in chosen]
-    return train, [episode for episode in episodes if episode.instance_id in chosen]
+    for group in sorted(filter(None, sizes), key=lambda name: (_shuffle_key(name, seed), name)):
+        if sizes[group] <= room:
+            room -= sizes[group]
+            chosen.add(group)
+    train = [episode for episode in episodes if group_of(episode) not in chosen]
+    return train, [episode for episode in episodes if group_of(episode) in chosen]
 
 
-def _shuffle_key(instance_id: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{instance_id}".encode("utf-8", "surrogatepass")).hexdigest()
+def _shuffle_key(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _opening(system_prompt: str, task: str) -> list[Message]:

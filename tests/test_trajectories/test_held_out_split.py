@@ -58,3 +58,15 @@ def test_a_task_too_big_for_the_room_stays_in_training() -> None:
 def test_a_negative_number_is_refused() -> None:
     with pytest.raises(ParseError, match="expected 0 or more"):
         split_held_out([], -1, 0)
+
+
+@given(DATA, ROOM, st.integers(0, 5))
+def test_a_group_of_any_kind_stays_on_one_side(episodes: list[Episode], n: int, seed: int) -> None:
+    train, held_out = split_held_out(episodes, n, seed, lambda e: "ab" if e.instance_id in "ab" else e.instance_id)
+    assert not ({"a", "b"} & {e.instance_id for e in train} and {"a", "b"} & {e.instance_id for e in held_out})
+
+
+def test_episodes_of_no_known_group_stay_in_training() -> None:
+    episodes = [episode(f"task-{k}") for k in range(9)]
+    train, held_out = split_held_out(episodes, 3, 0, lambda _: "")
+    assert (len(train), held_out) == (9, [])

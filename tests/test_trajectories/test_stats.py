@@ -6,7 +6,8 @@ import pytest
 from trajectory_samples import bash, episode
 
 from trajectories.records import Action, Episode, Turn
-from trajectories.stats import EpisodeStats, Spread, episode_stats, spread, stats_by_format
+from trajectories.render import render_action
+from trajectories.stats import EpisodeStats, Spread, episode_stats, measure, spread, stats_by_format
 
 VIEW = Action("str_replace_editor", (("command", "view"), ("path", "/a")))
 
@@ -16,15 +17,15 @@ def test_tools_and_kinds_are_counted_most_frequent_first() -> None:
     stats = episode_stats([Episode("i", "t", "task", turns, None, "x")])
     assert list(stats.tools.items()) == [("str_replace_editor", 2), ("bash", 1), ("submit", 1)]
     assert stats.kinds == {"str_replace_editor view": 2, "bash": 1, "submit": 1}
-    assert stats.action_chars == Spread(6, 16.5, 26, 26)  # submit 6, bash and ls 7, the views 26
-    assert stats.observation_chars == Spread(0, 1.0, 4, 4)
+    assert stats.chars.action == Spread(6, 16.5, 26, 26, 65)  # submit 6, bash and ls 7, the views 26
+    assert stats.chars.observation == Spread(0, 1.0, 4, 4, 6)
 
 
 def test_steps_and_outcomes_are_counted() -> None:
     outcomes = (True, True, False, None)
     stats = episode_stats([episode("a", str(k), steps=k + 1, resolved=o) for k, o in enumerate(outcomes)])
     assert (stats.episodes, stats.tasks, stats.steps) == (4, 1, 10)
-    assert stats.steps_per_episode == Spread(1, 2.5, 4, 4)
+    assert stats.steps_per_episode == Spread(1, 2.5, 4, 4, 10)
     assert (stats.resolved, stats.unresolved, stats.unknown) == (2, 1, 1)
     assert stats.resolved_share == 2 / 3
 
@@ -39,7 +40,11 @@ def test_no_episodes_give_zeros() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([7], Spread(7, 7.0, 7, 7)), (range(1, 101), Spread(1, 50.5, 95, 100)), (range(1, 21), Spread(1, 10.5, 19, 20))],
+    [
+        ([7], Spread(7, 7.0, 7, 7, 7)),
+        (range(1, 101), Spread(1, 50.5, 95, 100, 5050)),
+        (range(1, 21), Spread(1, 10.5, 19, 20, 210)),
+    ],
 )
 def test_the_95th_percentile_is_the_nearest_rank(values: list[int], expected: Spread) -> None:
     assert spread(values) == expected
@@ -49,3 +54,24 @@ def test_each_format_has_figures_of_its_own() -> None:
     other = Episode("i", "t", "task", episode().turns, None, "other")
     figures = stats_by_format([episode(), other, episode("b")])
     assert {name: stats.episodes for name, stats in figures.items()} == {"srl-agent": 2, "other": 1}
+
+
+def test_an_episode_is_as_long_as_its_task_its_calls_and_its_observations() -> None:
+    turns = (Turn("why", bash("ls"), "ab"), Turn("", Action("submit"), "abc"))
+    lengths = measure([Episode("i", "t", "task", turns, None, "x")], len)
+    calls = len(render_action(turns[0].action)) + len(render_action(turns[1].action))
+    assert (lengths.call.total, lengths.episode.total) == (calls, 4 + calls + 5)
+
+
+def test_empty_thoughts_are_counted_but_not_measured() -> None:
+    turns = (Turn("why", bash("ls"), ""), Turn(" ", bash("ls"), ""))
+    stats = episode_stats([Episode("i", "t", "task", turns, None, "x")])
+    assert (stats.steps_without_thought, stats.chars.thought) == (1, Spread(3, 3.0, 3, 3, 3))
+
+
+def test_tokens_are_counted_only_with_a_tokenizer() -> None:
+    one = Episode("i", "t", "mend the thing", (Turn("", bash("ls -la /tmp"), "a b c d"),), None, "x")
+    assert episode_stats([one]).tokens is None
+    tokens = stats_by_format([one], lambda text: len(text.split()))["x"].tokens
+    assert tokens is not None
+    assert (tokens.task.most, tokens.action.most, tokens.observation.most) == (3, 4, 4)

@@ -1,0 +1,87 @@
+"""`srl-agent data`: convert expert episodes, describe them, show them, cut them into steps, and export them.
+
+The parser of all data commands, and nothing else: each command is one module beside it, imported when it is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+COMMANDS = {
+    "convert": "srl_agent.commands.data.convert:convert",
+    "stats": "srl_agent.commands.data.stats:stats",
+    "show": "srl_agent.commands.data.show:show",
+    "steps": "srl_agent.commands.data.steps:steps",
+}
+"""Name of the command to the import path of what runs it."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `data` with its commands to what `ArgumentParser.add_subparsers` returned."""
+    parser = subparsers.add_parser("data", help="convert, describe, show and prepare expert episodes")
+    commands = parser.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
+    _add_convert(commands.add_parser("convert", help="any supported format to our own Episode JSONL"))
+    _add_stats(commands.add_parser("stats", help="figures of a data set: episodes, steps, actions, lengths, gates"))
+    _add_show(commands.add_parser("show", help="one episode to read, or the exact prompt and target of a step"))
+    _add_steps(commands.add_parser("steps", help="episodes to training and held-out steps, with reward floors"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the data command that was parsed; the exit status. Raises SrlError, ParseError and OSError."""
+    module, _, name = COMMANDS[args.data_command].partition(":")
+    command: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(module), name)
+    return command(args)
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    parser.add_argument("output", metavar="OUTPUT", help="the Episode JSONL file to write")
+    parser.add_argument("--report", metavar="FILE.json", help="also write the loss report, place by place")
+
+
+def _add_stats(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    _add_tokenizer(parser, "also give lengths in tokens, under this model's tokenizer")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    parser.add_argument("episode", metavar="EPISODE", nargs="?", help="number in the list, or traj_id; none to list")
+    parser.add_argument("--step", type=int, metavar="K", help="the exact prompt of step K and its target")
+    parser.add_argument("--full", action="store_true", help="shorten nothing")
+    parser.add_argument("--json", action="store_true", help="print the episode, or the step row, as JSON")
+    _add_step_settings(parser)
+
+
+def _add_steps(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser, optional=True)
+    parser.add_argument("--output", required=True, metavar="DIR", help="gets train.jsonl and held_out.jsonl")
+    parser.add_argument(
+        "--split", choices=("episode", "repository"), help="what is held out as a whole; sets data.split"
+    )
+    _add_step_settings(parser)
+
+
+def _add_step_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--context", metavar="window:N|full", help="what a prompt shows; sets data.context")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting such as data.keep_last_step=true"
+    )
+    _add_tokenizer(parser, "model whose tokenizer counts tokens; without it they are estimated")
+
+
+def _add_tokenizer(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--tokenizer", metavar="NAME", help=what)
+
+
+def _add_input(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    what = "file, folder or glob of episodes in any supported format"
+    if optional:
+        parser.add_argument("input", metavar="INPUT", nargs="?", help=f"{what}; none for the bundled set")
+    else:
+        parser.add_argument("input", metavar="INPUT", help=what)
+    parser.add_argument("--format", default="", metavar="NAME", help="the format, where detection is wrong")

@@ -1,0 +1,96 @@
+"""How the data commands print: lines and tables of text as it is, warnings, and what reading lost.
+
+Texts come from strangers' files: markup stays text, and control characters are shown instead of sent to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trajectories.report import LossReport
+from trajectories.store import write_atomically
+
+# C0, DEL and C1 but not tab and line feed; lone surrogates, which no terminal encoding takes.
+_UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def open_console() -> Console:
+    """The console on standard output; plain text where that is no terminal."""
+    return Console(highlight=False)
+
+
+def visible(text: str) -> str:
+    """The text with CRLF as line ends and every control character as its escape, such as `\\x1b`."""
+    return _UNSHOWN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def say(console: Console, line: str, style: str = "") -> None:
+    """The text, wrapped by the terminal only."""
+    console.print(Text(visible(line), style=style), soft_wrap=True)
+
+
+def warn(console: Console, line: str) -> None:
+    """A line that cannot be missed."""
+    say(console, f"WARNING: {line}", "bold yellow")
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 episode`, `2 episodes`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def print_table(console: Console, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose cells are text as it is; the first column to the left, the rest to the right."""
+    say(console, title)
+    table = Table(box=box.SIMPLE, show_header=any(header))
+    for place, name in enumerate(header):
+        table.add_column(name, justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    console.print(table)
+
+
+def print_report(console: Console, report: LossReport) -> None:
+    """What reading kept, merged and dropped, and a table of the reasons where something was dropped."""
+    formats = ", ".join(f"{name} {count}" for name, count in report.formats.items()) or "none"
+    say(console, f"episodes: {report.episodes_kept} of {plural(report.episodes_read, 'row')} kept; formats: {formats}")
+    say(
+        console,
+        f"messages: {report.messages_kept} of {report.messages_read} kept, {report.messages_merged} merged into "
+        f"others, {report.messages_dropped} dropped",
+    )
+    rows = [
+        (f"{what}: {reason}", str(count), str(messages), Path(place).name)
+        for what, reason, count, messages, place in report.rows()
+    ]
+    if rows:
+        print_table(console, "dropped", ("what and why", "rows", "messages", "first at"), rows)
+
+
+def warn_of_losses(console: Console, report: LossReport) -> None:
+    """The closing warning where rows or files could not be read: the data set is not the whole input."""
+    if report.episodes_dropped:
+        warn(
+            console,
+            f"{report.episodes_dropped} of {plural(report.episodes_read, 'row')} could not be read "
+            "(reasons in the table above): what was written or counted is not the whole input",
+        )
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write the record indented, all or nothing."""
+    write_atomically(path, json.dumps(record, indent=2).split("\n"))

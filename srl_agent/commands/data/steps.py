@@ -1,0 +1,41 @@
+"""`srl-agent data steps`: episodes to training and held-out step rows, with what was left out and the reward floors."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from srl_agent.commands.data.console import open_console, plural, print_report, print_table, say, warn_of_losses
+from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
+from srl_agent.config import Config
+from srl_agent.step_sets import load_step_data
+from srl_agent.swe import SYSTEM_PROMPT, SweDomain
+from trajectories.store import write_steps
+
+
+def steps(args: argparse.Namespace) -> int:
+    """Write `train.jsonl` and `held_out.jsonl` into `--output`; raises SrlError, ParseError and OSError."""
+    config = config_of(args)
+    loaded = load_step_data(config.data, SYSTEM_PROMPT, token_counter(args.tokenizer))
+    console = open_console()
+    for line in loaded.sets.summary:
+        say(console, line)
+    if not args.tokenizer:
+        say(console, ESTIMATED)
+    print_report(console, loaded.report)
+    _print_floors(console, config, SweDomain().floors(config, loaded.sets.train))
+    for name, rows in (("train", loaded.sets.train), ("held_out", loaded.sets.held_out)):
+        path = Path(args.output) / f"{name}.jsonl"
+        say(console, f"wrote {path}: {plural(write_steps(path, rows), 'step')}")
+    warn_of_losses(console, loaded.report)
+    return 0
+
+
+def _print_floors(console: Console, config: Config, floors: Mapping[str, float]) -> None:
+    reward = config.reward
+    title = f"reward floors of the training steps ({reward.name}, text {reward.text}, autojunk {reward.autojunk})"
+    rows = [(name, f"{value:.3f}") for name, value in floors.items()]
+    print_table(console, title, ("output that needs no skill", "mean reward"), rows)
