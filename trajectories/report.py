@@ -33,6 +33,17 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceTurns:
+    """What became of the expert's turns in the source: each is kept, with one or more actions, or lost as a turn."""
+
+    kept: int = 0
+    merged: int = 0
+    """Turns without a call, folded into the thought of the next."""
+    dropped: int = 0
+    """Turns whose call could not be read, and turns without a call at the end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a reader made of one row; `kept + merged + sum(dropped.values())` are its messages."""
 
@@ -42,6 +53,8 @@ class Reading:
     """Messages that live on inside another one's text: turns without a call, second observations."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Reason to number of messages."""
+    turns: SourceTurns | None = None
+    """None where the source has exactly one turn an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,12 @@ class LossReport:
     messages_kept: int = 0
     messages_merged: int = 0
     messages_dropped: int = 0
+    turns_kept: int = 0
+    """The expert's turns, of kept episodes only, as the three counts that follow."""
+    turns_merged: int = 0
+    turns_dropped: int = 0
+    actions_kept: int = 0
+    """More than `turns_kept` where one turn had several calls."""
     formats: Mapping[str, int] = field(default_factory=dict)
     """Format to number of kept episodes."""
     drops: tuple[Drop, ...] = ()
@@ -87,6 +106,7 @@ class Tally:
     def __init__(self) -> None:
         self._kept: Counter[str] = Counter()
         self._messages: Counter[str] = Counter()
+        self._turns: Counter[str] = Counter()
         self._drops: list[Drop] = []
         self._episodes_dropped = 0
 
@@ -96,6 +116,9 @@ class Tally:
         self._messages["read"] += messages
         self._messages["kept"] += reading.kept
         self._messages["merged"] += reading.merged
+        actions = len(reading.episode.turns)
+        turns = reading.turns or SourceTurns(kept=actions)
+        self._turns.update(kept=turns.kept, merged=turns.merged, dropped=turns.dropped, actions=actions)
         for reason, number in reading.dropped.items():
             self._messages["dropped"] += number
             self._drops.append(Drop("messages", reason, where.file, where.index, number))
@@ -118,6 +141,10 @@ class Tally:
             messages_kept=self._messages["kept"],
             messages_merged=self._messages["merged"],
             messages_dropped=self._messages["dropped"],
+            turns_kept=self._turns["kept"],
+            turns_merged=self._turns["merged"],
+            turns_dropped=self._turns["dropped"],
+            actions_kept=self._turns["actions"],
             formats=dict(self._kept),
             drops=tuple(self._drops),
         )

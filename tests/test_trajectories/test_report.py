@@ -39,3 +39,19 @@ def test_the_report_is_plain_json() -> None:
     data = json.loads(json.dumps(tally.report().to_json()))
     assert data["drops"] == [{"what": "episode", "reason": "why", "file": "f", "index": 2, "messages": 3}]
     assert (data["episodes_read"], data["messages_dropped"]) == (1, 3)
+
+
+def test_turns_and_actions_have_books_of_their_own(tmp_path: Path) -> None:
+    two_calls = swegym_turn()
+    two_calls[0]["tool_calls"] *= 2
+    row = swegym_row(says("assistant", "hm"), *two_calls, *swegym_turn(), says("assistant", "done"))
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    report = read_episodes(tmp_path / "a.jsonl")[1]
+    assert (report.turns_kept, report.turns_merged, report.turns_dropped, report.actions_kept) == (2, 1, 1, 3)
+
+
+def test_our_own_format_has_a_turn_an_action() -> None:
+    tally = Tally()
+    tally.keep(Where("f", 1), "srl-agent", 3, Reading(episode(), kept=3))
+    report = tally.report()
+    assert (report.turns_kept, report.actions_kept) == (3, 3)

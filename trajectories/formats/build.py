@@ -39,7 +39,7 @@ def episode_of(
         source=source,
         meta={"file": where.file, "index": str(where.index), **facts},
     )
-    return Reading(episode, conversation.kept, conversation.merged, conversation.dropped)
+    return Reading(episode, conversation.kept, conversation.merged, conversation.dropped, conversation.source_turns)
 
 
 def _digest(conversation: Conversation) -> str:

@@ -11,6 +11,7 @@ from trajectories.errors import ParseError
 from trajectories.fields import Row, get_list, wrong
 from trajectories.formats.tools import json_call
 from trajectories.records import Action, Turn
+from trajectories.report import SourceTurns
 
 SYSTEM_PROMPT = "system prompt (a policy gets its own)"
 AUTOMATIC_REPLY = "automatic user reply to a turn without an action"
@@ -46,6 +47,7 @@ class Conversation:
     kept: int
     merged: int
     dropped: Mapping[str, int]
+    source_turns: SourceTurns
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class _Assembler:
         self.kept = 0
         self.merged = 0
         self.dropped: Counter[str] = Counter()
+        self.turns: Counter[str] = Counter()
+        """What became of the assistant's messages."""
 
     def add(self, message: ChatMessage) -> None:
         if message.role == "assistant":
@@ -92,6 +96,7 @@ class _Assembler:
         self.unread = message.unread
         if message.unread:
             self.dropped[UNREAD_CALL] += 1
+            self.turns["dropped"] += 1
             self.round = []
             return
         if not message.calls:
@@ -100,6 +105,7 @@ class _Assembler:
         thought = "\n\n".join(text.strip() for text in (*self.thoughts, message.text) if text.strip())
         self.merged += len(self.thoughts)
         self.kept += 1
+        self.turns.update(kept=1, merged=len(self.thoughts))
         self.thoughts = []
         self.round = [
             _Draft(thought if place == 0 else "", call_id, action)
@@ -149,8 +155,10 @@ class _Assembler:
             raise ParseError("messages: no action in them")
         if self.thoughts:
             self.dropped[CLOSING_WORDS] += len(self.thoughts)
+            self.turns["dropped"] += len(self.thoughts)
         turns = tuple(Turn(d.thought, d.action, "\n".join(d.observations)) for d in self.drafts)
-        return Conversation(self.task, turns, self.kept, self.merged, dict(self.dropped))
+        source = SourceTurns(**self.turns)
+        return Conversation(self.task, turns, self.kept, self.merged, dict(self.dropped), source)
 
 
 def assemble(messages: Iterable[ChatMessage]) -> Conversation:

@@ -73,6 +73,11 @@ def print_report(console: Console, report: LossReport) -> None:
         f"messages: {report.messages_kept} of {report.messages_read} kept, {report.messages_merged} merged into "
         f"others, {report.messages_dropped} dropped",
     )
+    say(
+        console,
+        f"turns: {report.turns_kept} kept with {plural(report.actions_kept, 'action')}, {report.turns_merged} merged "
+        f"into the next, {report.turns_dropped} dropped",
+    )
     rows = [
         (f"{what}: {reason}", str(count), str(messages), Path(place).name)
         for what, reason, count, messages, place in report.rows()
