@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from srl_agent.wording import plural
 from trajectories.report import LossReport
 from trajectories.store import write_atomically
 
@@ -46,11 +47,6 @@ def say(console: Console, line: str, style: str = "") -> None:
 def warn(console: Console, line: str) -> None:
     """A line that cannot be missed."""
     say(console, f"WARNING: {line}", "bold yellow")
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 episode`, `2 episodes`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def print_table(console: Console, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from srl_agent.commands.data.console import open_console, plural, print_report, say, warn_of_losses, write_json
+from srl_agent.commands.data.console import open_console, print_report, say, warn_of_losses, write_json
 from srl_agent.errors import ConfigError
+from srl_agent.wording import plural
 from trajectories.formats import iter_episodes
 from trajectories.report import Tally
 from trajectories.store import write_episodes

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from srl_agent.commands.data.console import open_console, plural, print_table, say, warn_of_losses
+from srl_agent.commands.data.console import open_console, print_table, say, warn_of_losses
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
 from srl_agent.step_sets import encodable, episode_steps, token_budget
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain
+from srl_agent.wording import plural
 from trajectories.codec import episode_to_json, step_to_json
 from trajectories.formats import read_episodes
 from trajectories.records import Episode, StepExample, Turn

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from srl_agent.commands.data.console import open_console, plural, print_report, print_table, say, warn_of_losses
+from srl_agent.commands.data.console import open_console, print_report, print_table, say, warn_of_losses
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
 from srl_agent.step_sets import load_step_data
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain
+from srl_agent.wording import plural
 from trajectories.store import write_steps
 
 
