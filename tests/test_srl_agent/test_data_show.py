@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,3 +145,10 @@ def test_every_episode_of_real_files_can_be_shown(shared_data: Path, capsys: Out
         show(source, episode.traj_id, "--full")
         out = capsys.readouterr().out
         assert f"step {len(episode.turns)} of {len(episode.turns)}" in out
+
+
+def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:
+    write_episodes(tmp_path / "e.jsonl", [episode(1, "naïve 🙂")])
+    command = [sys.executable, "-m", "srl_agent", "data", "show", str(tmp_path / "e.jsonl")]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=True)
+    assert rb"na\xefve \U0001f642" in done.stdout and done.stderr == b""

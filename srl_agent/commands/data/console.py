@@ -5,8 +5,10 @@ Texts come from strangers' files: markup stays text, and control characters are 
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,9 @@ _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def open_console() -> Console:
-    """The console on standard output; plain text where that is no terminal."""
+    """The console on standard output; plain text where that is no terminal, escapes for what it cannot encode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     return Console(highlight=False)
 
 

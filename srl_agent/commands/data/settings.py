@@ -29,7 +29,11 @@ def token_counter(name: str | None) -> Callable[[str], int]:
     """Tokens of a text under the named model's tokenizer; without a name an estimate from its characters."""
     if not name:
         return lambda text: -(-len(text) // CHARS_A_TOKEN)
+    from transformers.utils import logging
+
     from srl_agent.models import load_tokenizer
+
+    logging.set_verbosity_error()  # a text longer than the model's context is no fault here
 
     tokenizer = load_tokenizer(name)
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
