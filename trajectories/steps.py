@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -42,6 +42,7 @@ def make_steps(
     max_observation_chars: int,
     keep_last_step: bool = False,
     fits: Fits | None = None,
+    no_targets: Collection[int] = (),
 ) -> StepsResult:
     """Steps 1..N-1 of the episode, and N with `keep_last_step`.
 
@@ -49,13 +50,16 @@ def make_steps(
     shown]; without a system prompt the first is left out. Under `full` the oldest rounds go until `fits` holds, down
     to the last one; a step that still does not fit, or under a window does not fit, is dropped and counted. As long
     as nothing was left out, the full prompts of one episode are nested prefixes. Raises ParseError where an action's
-    names cannot be rendered.
+    names cannot be rendered. Steps in `no_targets`, counted from 1, make no instance but stay in the context of later
+    ones.
     """
     opening = _opening(system_prompt, episode.task)
     rounds = [_round(turn, max_observation_chars) for turn in episode.turns]
     steps: list[StepExample] = []
     dropped = shortened = first = 0
     for k in range(1, len(rounds) + (1 if keep_last_step else 0)):
+        if k in no_targets:
+            continue
         earliest = 0 if context.rounds is None else max(0, k - 1 - context.rounds)
         latest = max(0, k - 2) if context.rounds is None else earliest
         # What did not fit before step k does not fit before step k+1, so the search goes on from there.

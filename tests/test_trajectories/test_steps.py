@@ -56,6 +56,14 @@ def test_an_episode_of_one_step_makes_none_unless_the_last_is_kept() -> None:
     assert len(make(episode(steps=1), last=True).steps) == 1
 
 
+@pytest.mark.parametrize("context", ["full", "window:1", "window:2"])
+def test_a_step_that_is_no_target_stays_in_the_context_of_others(context: str) -> None:
+    parsed = parse_context(context)
+    some = make_steps(episode(steps=5), context=parsed, system_prompt="", max_observation_chars=99, no_targets={2, 5})
+    whole = make_steps(episode(steps=5), context=parsed, system_prompt="", max_observation_chars=99)
+    assert some.steps == tuple(step for step in whole.steps if step.step != 2)
+
+
 def test_a_prompt_is_system_task_and_rounds_of_action_and_observation() -> None:
     assert make(episode(steps=3)).steps[1].prompt == (
         Message("system", "be good"),
