@@ -110,10 +110,10 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
 
 def _check_paths(data: str, output: str) -> None:
     """What can be told before torch is imported: data that is not there, a directory that cannot be written."""
-    from trajectories.rows import find_files
+    from trajectories.sources import find_sources
 
     if data:
-        find_files(data)
+        find_sources(data)
     parent = Path(output).absolute()
     while not parent.exists():
         parent = parent.parent

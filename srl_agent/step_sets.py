@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from trajectories.formats import read_episodes
 from trajectories.records import Action, Episode, Message, StepExample, Turn
 from trajectories.report import LossReport
 from trajectories.repositories import repository_of
-from trajectories.rows import find_files
+from trajectories.sources import find_sources, sources_digest
 from trajectories.steps import Fits, StepsResult, make_steps, split_held_out
 
 BUNDLED = ("trajectories.demo", "episodes.jsonl")
@@ -92,15 +91,6 @@ def token_budget(most: int, count_tokens: Callable[[str], int]) -> Fits:
     return fits
 
 
-def files_digest(path: Path | str) -> str:
-    """SHA-256 over the name and the content digest of every file that `path` stands for, in sorted order."""
-    lines = []
-    for file in find_files(path):
-        with file.open("rb") as stream:
-            lines.append(f"{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n")
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-
-
 def _name(data: DataConfig) -> str:
     return data.path or BUNDLED_NAME
 
@@ -119,8 +109,9 @@ def _read(data: DataConfig) -> tuple[list[Episode], LossReport, str]:
             path = Path(data.path)
         else:
             path = stack.enter_context(resources.as_file(resources.files(BUNDLED[0]) / BUNDLED[1]))
-        episodes, report = read_episodes(path, data.format)
-        return episodes, report, files_digest(path)
+        sources = find_sources(path)
+        episodes, report = read_episodes(sources, data.format)
+        return episodes, report, sources_digest(sources)  # after reading: a pipe is hashed on the way
 
 
 def _cut(episodes: Sequence[Episode], data: DataConfig, system_prompt: str, fits: Fits) -> _Cut:

@@ -1,111 +1,111 @@
-"""Files to JSON objects, row by row: JSONL, a JSON object or list, folders and globs; a bad row does not end a file."""
+"""Streams of bytes to JSON objects, row by row: JSONL, a JSON object or list; a bad row does not end a file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from trajectories.errors import ParseError
 from trajectories.fields import Row, kind_of
+from trajectories.json_text import load_json
 from trajectories.report import Where
+from trajectories.streams import UNPACKING_ERRORS, inner_suffix, open_stream, unpacking_problem
 
 LINE_SUFFIXES = (".jsonl", ".ndjson")
-FOLDER_SUFFIXES = (*LINE_SUFFIXES, ".json", ".traj")
-"""What is read of a folder."""
+MAX_LINE = 1 << 28
+"""Bytes of the longest line that is read (256 MiB); beyond it lies a file that is no JSONL, or a packing bomb."""
+
+Rows = Iterator[tuple[Where, Row | ParseError]]
 
 _BOM = b"\xef\xbb\xbf"
+_BLANK = object()
+_END = object()
 
 
-def find_files(path: Path | str) -> list[Path]:
-    """The files that a file, folder or glob names, sorted; ParseError where there are none."""
-    try:
-        files, expected = _named_files(Path(path))
-    except OSError as error:
-        raise ParseError(f"{str(path)[:200]}: cannot be read: {error.strerror or error}") from error
-    if not files:
-        raise ParseError(f"{path}: expected {expected}, found none")
-    return sorted(files)
-
-
-def _named_files(path: Path) -> tuple[list[Path], str]:
-    """The files, and what would have been one."""
-    if path.is_dir():
-        files = [p for p in path.rglob("*") if p.suffix in FOLDER_SUFFIXES and not _hidden(p, path) and p.is_file()]
-        return files, f"a folder with files ending in {', '.join(FOLDER_SUFFIXES)}"
-    if path.exists():
-        return [path], "a file"
-    return [p for p in _glob(path) if p.is_file()], "an existing file, folder or glob"
-
-
-def file_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
+def file_rows(path: Path) -> Rows:
     """Each row with its place, or what is wrong with it; ParseError where the file cannot be read or is empty."""
     try:
-        if path.suffix in LINE_SUFFIXES:
-            yield from _line_rows(path)
-        else:
-            yield from _document_rows(path)
+        with closing(open_stream(path)) as stream:
+            lines = inner_suffix(path) in LINE_SUFFIXES
+            yield from line_rows(stream, str(path)) if lines else document_rows(stream, str(path))
     except OSError as error:
         raise ParseError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _line_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
+def line_rows(stream: BinaryIO, name: str, most: int = MAX_LINE) -> Rows:
+    """The rows of a JSONL stream. A packed one that is cut off or damaged ends with a row that says so."""
     empty = True
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            content = line.removeprefix(_BOM) if number == 1 else line
-            if content.strip():
-                empty = False
-                yield Where(str(path), number), _as_row(_load(content))
+    for where, row in _lines_from(stream, name, 1, most):
+        empty = False
+        yield where, row
     if empty:
-        raise ParseError(f"{path}: the file is empty; expected one JSON object a line")
+        raise ParseError(f"{name}: the file is empty; expected one JSON object a line")
 
 
-def _document_rows(path: Path) -> Iterator[tuple[Where, Row | ParseError]]:
-    content = path.read_bytes().removeprefix(_BOM)
-    if not content.strip():
-        raise ParseError(f"{path}: the file is empty; expected a JSON object or list")
-    document = _load(content)
-    if isinstance(document, ParseError) and not isinstance(_as_row(_load(content.split(b"\n", 1)[0])), ParseError):
-        yield from _line_rows(path)  # JSONL under another name
+def document_rows(stream: BinaryIO, name: str) -> Rows:
+    """The rows of a stream that is one JSON object, a list of them, or, where its first line is one, JSONL."""
+    try:
+        document, next_line = _read_document(stream)
+    except UNPACKING_ERRORS as error:
+        raise ParseError(f"{name}: {unpacking_problem(error)}") from error
+    if document is _END:
+        raise ParseError(f"{name}: the file is empty; expected a JSON object or list")
+    if next_line:
+        first = (Where(name, next_line - 1), as_row(document))
+        yield from chain([first], _lines_from(stream, name, next_line, MAX_LINE))
         return
     rows = document if isinstance(document, list) else [document]
     if not rows:
-        raise ParseError(f"{path}: the list in it is empty")
+        raise ParseError(f"{name}: the list in it is empty")
     for number, row in enumerate(rows, start=1):
-        yield Where(str(path), number), _as_row(row)
+        yield Where(name, number), as_row(row)
 
 
-def _load(content: bytes) -> Any:
-    """The JSON value, or what is wrong with it as a ParseError that is returned, not raised."""
-    try:
-        return json.loads(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return ParseError(f"not UTF-8 text (byte {error.start} is 0x{content[error.start]:02x})")
-    except RecursionError:
-        return ParseError("JSON nested too deeply")
-    except ValueError as error:
-        return ParseError(f"broken JSON: {error}")
-
-
-def _as_row(value: Any) -> Row | ParseError:
+def as_row(value: Any) -> Row | ParseError:
+    """The value where it is an object or an error already, else the error for what it is."""
     if isinstance(value, dict | ParseError):
         return value
     return ParseError(f"expected a JSON object, found {kind_of(value)}")
 
 
-def _glob(pattern: Path) -> list[Path]:
-    """Files that match; without a wildcard there are none, as the path itself does not exist."""
-    parts = pattern.parts
-    first = next((place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
-    if first == len(parts):
-        return []
-    try:
-        return list(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
-    except ValueError as error:
-        raise ParseError(f"{pattern}: not a glob: {error}") from error
+def _lines_from(stream: BinaryIO, name: str, start: int, most: int) -> Rows:
+    for number in count(start):
+        try:
+            value = _next_value(stream, number == 1, most)
+        except UNPACKING_ERRORS as error:
+            yield Where(name, number), ParseError(unpacking_problem(error))
+            return
+        if value is _END:
+            return
+        if value is not _BLANK:
+            yield Where(name, number), as_row(value)
 
 
-def _hidden(path: Path, start: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(start).parts)
+def _next_value(stream: BinaryIO, first: bool, most: int) -> Any:
+    """The value of the next line; a function of its own so that the text is gone before the value is used."""
+    line = stream.readline(most + 1)
+    if not line:
+        return _END
+    if len(line) > most:
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(most)
+        return ParseError(f"the line has more than {most} bytes; expected one JSON object a line")
+    if first:
+        line = line.removeprefix(_BOM)
+    return load_json(line) if line and not line.isspace() else _BLANK
+
+
+def _read_document(stream: BinaryIO) -> tuple[Any, int]:
+    """The value of the whole stream and 0; or, where its first line is an object, that and the next line's number."""
+    for number, line in enumerate(iter(stream.readline, b""), start=1):
+        text = line.removeprefix(_BOM) if number == 1 else line
+        if text.strip():
+            value = load_json(text)
+            if isinstance(value, dict):
+                return value, number + 1
+            rest = stream.read()
+            return (load_json(text + rest) if rest.strip() else value), 0
+    return _END, 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,11 @@ import pytest
 
 from srl_agent.config import Config, DataConfig
 from srl_agent.errors import ConfigError
-from srl_agent.step_sets import TOKENS_A_MESSAGE, files_digest, load_step_data, token_budget
+from srl_agent.step_sets import TOKENS_A_MESSAGE, load_step_data, token_budget
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain, read_call
 from trajectories.errors import ParseError
 from trajectories.records import Action, Episode, Message, Turn
+from trajectories.sources import find_sources, sources_digest
 from trajectories.store import write_episodes
 
 
@@ -152,14 +152,9 @@ def test_lone_surrogates_do_not_reach_the_tokenizer(tmp_path: Path) -> None:
     assert (sets.train[0].instance_id, sets.train[0].traj_id) == ("task \ufffd", "run \ufffd")
 
 
-def test_the_digest_follows_the_content(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
-    file.write_bytes(b"{}\n")
-    inner = hashlib.sha256(b"{}\n").hexdigest()
-    assert files_digest(file) == hashlib.sha256(f"a.jsonl {inner}\n".encode()).hexdigest()
-    before = files_digest(tmp_path)
-    file.write_bytes(b"{} \n")
-    assert files_digest(tmp_path) != before
+def test_the_digest_is_that_of_the_sources(tmp_path: Path) -> None:
+    settings = data(tmp_path, [episode(n) for n in range(9)])
+    assert load_step_data(settings, "", words).sets.digest == sources_digest(find_sources(settings.path))
 
 
 def test_the_same_file_gives_the_same_sets(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ formats in that order, so a new one whose rows an older one would take stands be
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
@@ -16,7 +16,7 @@ from trajectories.errors import ParseError
 from trajectories.fields import Row, describe_keys
 from trajectories.records import Episode
 from trajectories.report import LossReport, Reading, Tally, Where
-from trajectories.rows import file_rows, find_files
+from trajectories.sources import Source, find_sources
 
 FORMATS = {
     "srl-agent": "trajectories.formats.srl_agent",
@@ -50,8 +50,8 @@ def find_reader(name: str) -> Reader:
     return cast(Reader, importlib.import_module(FORMATS[name]))
 
 
-def read_episodes(path: Path | str, format: str = "") -> tuple[list[Episode], LossReport]:
-    """All episodes of a file, folder or glob, and what was lost on the way.
+def read_episodes(path: Path | str | Sequence[Source], format: str = "") -> tuple[list[Episode], LossReport]:
+    """All episodes of what `find_sources` takes, or of the sources it gave, and what was lost on the way.
 
     Raises ParseError where no episode at all could be read; a bad row among good ones is a drop in the report.
     """
@@ -59,7 +59,9 @@ def read_episodes(path: Path | str, format: str = "") -> tuple[list[Episode], Lo
     return list(iter_episodes(path, format, tally)), tally.report()
 
 
-def iter_episodes(path: Path | str, format: str = "", tally: Tally | None = None) -> Iterator[Episode]:
+def iter_episodes(
+    path: Path | str | Sequence[Source], format: str = "", tally: Tally | None = None
+) -> Iterator[Episode]:
     """Stream the episodes, counting into `tally`; raises as `read_episodes` does, at the end where nothing was kept.
 
     `traj_id` is unique within what is read: the second run of the same id gets the suffix `#2`.
@@ -67,21 +69,22 @@ def iter_episodes(path: Path | str, format: str = "", tally: Tally | None = None
     tally = tally if tally is not None else Tally()
     readers = {name: find_reader(name) for name in ([format] if format else FORMATS)}
     seen: dict[str, int] = {}
-    for file in find_files(path):
-        for episode in _file_episodes(file, readers, detect=not format, tally=tally):
+    sources = find_sources(path) if isinstance(path, Path | str) else path
+    for source in sources:
+        for episode in _source_episodes(source, readers, detect=not format, tally=tally):
             yield _unique(episode, seen)
     if not seen:
         raise ParseError(_nothing_read(path, tally.report()))
 
 
-def _file_episodes(file: Path, readers: dict[str, Reader], detect: bool, tally: Tally) -> Iterator[Episode]:
+def _source_episodes(source: Source, readers: dict[str, Reader], detect: bool, tally: Tally) -> Iterator[Episode]:
     try:
-        for where, row in file_rows(file):
+        for where, row in source.rows():
             episode = _row_episode(row, where, readers, detect, tally)
             if episode is not None:
                 yield episode
     except ParseError as error:
-        tally.drop(Where(str(file), 0), str(error).removeprefix(f"{file}: "))
+        tally.drop(Where(source.name, 0), str(error).removeprefix(f"{source.name}: "))
 
 
 def _row_episode(
@@ -115,9 +118,10 @@ def _unique(episode: Episode, seen: dict[str, int]) -> Episode:
     return _unique(replace(episode, traj_id=f"{episode.traj_id}#{times}"), seen)
 
 
-def _nothing_read(path: Path | str, report: LossReport) -> str:
+def _nothing_read(path: Path | str | Sequence[Source], report: LossReport) -> str:
+    named = path if isinstance(path, Path | str) else ", ".join(source.name for source in path[:3])
     most = 3
     rows = report.rows()
     causes = [f"{place}: {reason}" + (f" ({count} rows)" if count > 1 else "") for _, reason, count, _, place in rows]
     more = f"; and {len(rows) - most} more causes" if len(rows) > most else ""
-    return f"{path}: no episode could be read: {'; '.join(causes[:most])}{more}"
+    return f"{named}: no episode could be read: {'; '.join(causes[:most])}{more}"

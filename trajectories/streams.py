@@ -1,0 +1,46 @@
+"""Files as streams of bytes, `.gz` and `.zst` unpacked while reading, and the errors that broken ones raise."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+PACKED_SUFFIXES = (".gz", ".zst")
+BUFFER = 1 << 20
+"""Bytes read at a time: rows of trajectories have some hundred kB."""
+UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
+"""What reading a stream of `open_stream` raises, besides OSError, where a packed file is cut off or damaged."""
+
+# Frames packed with `zstd --long` need windows above the default of 128 MiB.
+_ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 31}
+
+
+def inner_suffix(path: Path) -> str:
+    """The suffix that tells the kind of content: `.jsonl` for `a.jsonl` and for `a.jsonl.zst`."""
+    return Path(path.stem).suffix if path.suffix in PACKED_SUFFIXES else path.suffix
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """The content of a file, unpacked; OSError where it cannot be opened.
+
+    Packed ones keep their own small buffers: one more around them would lose what it holds at the place of damage.
+    """
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if path.suffix == ".zst":
+        return cast(BinaryIO, zstd.open(path, "rb", options=_ZSTD_OPTIONS))
+    return path.open("rb", buffering=BUFFER)
+
+
+def unpacking_problem(error: Exception) -> str:
+    """One of UNPACKING_ERRORS in words for a message."""
+    what = "cut off" if isinstance(error, EOFError) else "damaged or not packed as its suffix says"
+    return f"the packed file is {what} from here on ({error}); fetch or pack it again"
