@@ -22,7 +22,10 @@ FORMATS = {
     "srl-agent": "trajectories.formats.srl_agent",
     "mini-swe-agent-v2": "trajectories.formats.mini_swe_agent_v2",
     "swegym-openhands": "trajectories.formats.swegym_openhands",
+    "swegym-inline": "trajectories.formats.swegym_inline",
     "swesmith-xml": "trajectories.formats.swesmith_xml",
+    "atif": "trajectories.formats.atif",
+    "openai-responses": "trajectories.formats.openai_responses",
 }
 """Name of a format to the import path of its reader."""
 

@@ -9,9 +9,9 @@ from trajectories.errors import ParseError
 from trajectories.fields import Row, get_flag, get_name, optional_text
 from trajectories.formats import chat
 from trajectories.formats.build import episode_of
-from trajectories.formats.chat import ChatMessage, assemble, read_messages
+from trajectories.formats.chat import assemble, read_messages
 from trajectories.formats.observations import strip_label
-from trajectories.formats.xml_calls import split_calls
+from trajectories.formats.xml_calls import find_calls
 from trajectories.report import Reading, Where
 
 NAME = "swesmith-xml"
@@ -37,7 +37,7 @@ def count_messages(row: Row) -> int:
 
 def read_row(row: Row, where: Where) -> Reading:
     """The episode of one row; ParseError names the field that is not what it should be."""
-    conversation = assemble(_find_calls(message) for message in read_messages(_with_list(row), strip_label))
+    conversation = assemble(find_calls(message) for message in read_messages(_with_list(row), strip_label))
     return episode_of(
         conversation,
         source=NAME,
@@ -47,14 +47,6 @@ def read_row(row: Row, where: Where) -> Reading:
         resolved=get_flag(row, "resolved"),
         meta={"model": optional_text(row, "model")},
     )
-
-
-def _find_calls(message: ChatMessage) -> ChatMessage:
-    if message.role != "assistant" or message.calls:
-        return message
-    thought, actions = split_calls(message.text)
-    unread = not actions and "<function=" in message.text
-    return ChatMessage("assistant", thought, tuple(("", action) for action in actions), unread=unread)
 
 
 def _with_list(row: Row) -> Row:

@@ -16,6 +16,8 @@ ALIASES = {
     "terminal": "bash",
     "file_editor": "str_replace_editor",
     "finish": "submit",
+    "Bash": "bash",
+    "mark_task_complete": "submit",
 }
 """Name in a source to canonical name; names that do not stand here are kept."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
+from trajectories.formats.chat import ChatMessage
 from trajectories.formats.tools import canonical_action
 from trajectories.records import Action
 from trajectories.render import NAME
@@ -15,6 +16,15 @@ _PARAMETER = re.compile(rf"<parameter=({NAME.pattern})>", re.ASCII)
 _VALUE_END = re.compile(rf"</parameter>\s*(?=<parameter={NAME.pattern}>|</function>)", re.ASCII)
 _SPACE = re.compile(r"\s*")
 _CLOSE = "</function>"
+
+
+def find_calls(message: ChatMessage) -> ChatMessage:
+    """An assistant's message with the calls in its text as its calls; any other message as it is."""
+    if message.role != "assistant" or message.calls:
+        return message
+    thought, actions = split_calls(message.text)
+    unread = not actions and "<function=" in message.text
+    return ChatMessage("assistant", thought, tuple(("", action) for action in actions), unread=unread)
 
 
 def split_calls(text: str) -> tuple[str, list[Action]]:

@@ -1,0 +1,199 @@
+"""ATIF trajectories (Harbor's interchange format): steps of user, agent and system, with calls and observations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from trajectories.errors import ParseError
+from trajectories.fields import Row, get_flag, get_list, get_object, get_text, optional_text, wrong
+from trajectories.formats.build import episode_of
+from trajectories.formats.chat import STRAY_OBSERVATION, ChatMessage, assemble, content_text
+from trajectories.formats.terminus import split_commands
+from trajectories.formats.tools import json_call
+from trajectories.formats.xml_calls import find_calls
+from trajectories.records import Action
+from trajectories.report import Reading, Where
+
+NAME = "atif"
+HARNESS_NOTE = "note of the harness between the steps"
+NO_TEXT = "observation without text (a reference to another trajectory)"
+ONLY_COPIED = "steps: every action is copied from the trajectory that this one goes on from; it is read there"
+
+# Harbor keeps a run as <task>__<seven signs>/agent/trajectory.json.
+_TRIAL = re.compile(r"(.+)__([A-Za-z0-9]{7})")
+
+
+def looks_like(row: Row) -> bool:
+    """Whether the object names an ATIF version."""
+    version = row.get("schema_version")
+    return isinstance(version, str) and version.startswith("ATIF-")
+
+
+def count_messages(row: Row) -> int:
+    """Steps, and the results inside their observations; 0 where the steps are no list."""
+    steps = row.get("steps")
+    return sum(1 + _count_results(step) for step in steps) if isinstance(steps, list) else 0
+
+
+def read_row(row: Row, where: Where) -> Reading:
+    """The episode of one trajectory; ParseError names the field that is not what it should be.
+
+    ATIF names no task and no outcome: they are taken from `extra`, where our own export writes them, else the task
+    is the file's name (of a Harbor run the folder's), and the outcome unknown. Steps with `is_copied_context` stay as
+    context of a continuation that acts itself; one that does not is refused.
+    """
+    reader = _Steps()
+    for place, step in enumerate(get_list(row, "steps")):
+        reader.read(step, f"steps[{place}]")
+    if reader.actions and not reader.own_actions:
+        raise ParseError(ONLY_COPIED)
+    conversation = assemble(reader.messages)
+    lost = Counter(conversation.dropped) + reader.lost
+    extra = get_object(row, "extra") if row.get("extra") is not None else {}
+    session = optional_text(row, "session_id").strip()
+    instance_id, run = _file_names(where.file)
+    return episode_of(
+        replace(conversation, dropped=dict(lost)),
+        source=NAME,
+        where=where,
+        instance_id=optional_text(extra, "instance_id", "extra.").strip() or instance_id,
+        traj_id=optional_text(extra, "traj_id", "extra."),
+        run=run or session,
+        resolved=get_flag(extra, "resolved", "extra."),
+        meta={"session_id": session, **_agent_facts(row), **reader.facts()},
+    )
+
+
+class _Steps:
+    """Collects the messages of the steps; what stands outside the conversation is counted as lost."""
+
+    def __init__(self) -> None:
+        self.messages: list[ChatMessage] = []
+        self.lost: Counter[str] = Counter()
+        self.actions = 0
+        self.own_actions = 0
+        self.copied = 0
+        self._asked = False
+
+    def read(self, step: Any, path: str) -> None:
+        if not isinstance(step, dict):
+            raise wrong(path, "an object", step)
+        source = get_text(step, "source", f"{path}.")
+        copied = bool(get_flag(step, "is_copied_context", f"{path}."))
+        self.copied += copied
+        calls = self._read_message(step, source, path)
+        self.actions += len(calls)
+        self.own_actions += 0 if copied else len(calls)
+        self._read_results(step, source, calls, path)
+
+    def facts(self) -> dict[str, str]:
+        return {"copied_steps": str(self.copied)} if self.copied else {}
+
+    def _read_message(self, step: Row, source: str, path: str) -> tuple[tuple[str, Action], ...]:
+        """Appends the step's own message; returns its calls."""
+        if source == "agent":
+            message = _agent_message(step, path)
+            self.messages.append(message)
+            return message.calls
+        text = content_text(step.get("message"), f"{path}.message")
+        if source == "system" and self._asked:
+            self.lost[HARNESS_NOTE] += 1
+        elif source in ("user", "system"):
+            self.messages.append(ChatMessage(source, text))
+        else:
+            self.messages.append(ChatMessage(f"source {source}", text))
+        self._asked = self._asked or source == "user"
+        return ()
+
+    def _read_results(self, step: Row, source: str, calls: tuple[tuple[str, Action], ...], path: str) -> None:
+        results = list(_results(step, path))
+        for place, result in enumerate(results):
+            at = f"{path}.observation.results[{place}]"
+            if result.get("content") is None:
+                self.lost[NO_TEXT] += 1
+            elif source != "agent":
+                self.lost[HARNESS_NOTE] += 1
+            elif not calls and not self._asked:
+                self.lost[STRAY_OBSERVATION] += 1  # as a user's message it would pass for the task
+            else:
+                text = content_text(result["content"], f"{at}.content")
+                answers = optional_text(result, "source_call_id", f"{at}.")
+                if not answers and len(results) == 1 and calls:
+                    answers = calls[-1][0]  # what several calls left together is seen behind the last
+                self.messages.append(ChatMessage("tool" if calls else "user", text, answers=answers))
+
+
+def _agent_message(step: Row, path: str) -> ChatMessage:
+    """The agent's thought and calls; without `tool_calls`, calls are looked for in its text."""
+    reasoning = optional_text(step, "reasoning_content", f"{path}.")
+    text = content_text(step.get("message"), f"{path}.message")
+    calls = tuple(_read_calls(step, path))
+    if calls:
+        return ChatMessage("assistant", _join(reasoning, text), calls)
+    found = split_commands(text)
+    if found is not None:
+        thought, actions = found
+        return ChatMessage("assistant", _join(reasoning, thought), tuple(("", action) for action in actions))
+    message = find_calls(ChatMessage("assistant", text))
+    unread = message.unread or '"keystrokes"' in text
+    return replace(message, text=_join(reasoning, message.text), unread=unread and not message.calls)
+
+
+def _read_calls(step: Row, path: str) -> Iterator[tuple[str, Action]]:
+    calls = step.get("tool_calls")
+    if calls is None:
+        return
+    for place, call in enumerate(get_list(step, "tool_calls", f"{path}.")):
+        at = f"{path}.tool_calls[{place}]"
+        if not isinstance(call, dict):
+            raise wrong(at, "an object", call)
+        function = {"name": get_text(call, "function_name", f"{at}."), "arguments": call.get("arguments")}
+        yield optional_text(call, "tool_call_id", f"{at}."), json_call(function, at)
+
+
+def _results(step: Row, path: str) -> Iterator[Row]:
+    if step.get("observation") is None:
+        return
+    observation = get_object(step, "observation", f"{path}.")
+    for place, result in enumerate(get_list(observation, "results", f"{path}.observation.")):
+        if not isinstance(result, dict):
+            raise wrong(f"{path}.observation.results[{place}]", "an object", result)
+        yield result
+
+
+def _count_results(step: Any) -> int:
+    observation = step.get("observation") if isinstance(step, dict) else None
+    results = observation.get("results") if isinstance(observation, dict) else None
+    return len(results) if isinstance(results, list) else 0
+
+
+def _agent_facts(row: Row) -> dict[str, str]:
+    agent = row.get("agent")
+    if not isinstance(agent, dict):
+        return {}
+    extra = agent.get("extra")
+    facts = {"agent": agent.get("name"), "version": agent.get("version"), "model": agent.get("model_name")}
+    facts["parent_session_id"] = extra.get("parent_session_id") if isinstance(extra, dict) else None
+    return {key: value for key, value in facts.items() if isinstance(value, str)}
+
+
+def _file_names(file: str) -> tuple[str, str]:
+    """(task, run) as the path tells them; both empty for a file of many rows."""
+    path = PurePosixPath(file.replace("\\", "/"))
+    if ".json" not in path.suffixes:
+        return "", ""
+    stem = path.name.split(".trajectory", 1)[0].split(".json", 1)[0]
+    if not stem.startswith("trajectory"):
+        return stem, ""
+    folder = path.parent.parent.name if path.parent.name == "agent" else path.parent.name
+    trial = _TRIAL.fullmatch(folder)
+    return (trial[1], trial[2]) if trial else (folder, "")
+
+
+def _join(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part.strip())
