@@ -68,6 +68,8 @@ class _Assembler:
         self.drafts: list[_Draft] = []
         self.round: list[_Draft] = []
         """Drafts of the last assistant message with calls."""
+        self.latest: dict[str, _Draft] = {}
+        """Call id to the last draft that has it."""
         self.thoughts: list[str] = []
         """Texts of turns without a call, waiting for the next call."""
         self.unread = False
@@ -105,13 +107,15 @@ class _Assembler:
         thought = "\n\n".join(text.strip() for text in (*self.thoughts, message.text) if text.strip())
         self.merged += len(self.thoughts)
         self.kept += 1
-        self.turns.update(kept=1, merged=len(self.thoughts))
+        self.turns["kept"] += 1
+        self.turns["merged"] += len(self.thoughts)
         self.thoughts = []
         self.round = [
             _Draft(thought if place == 0 else "", call_id, action)
             for place, (call_id, action) in enumerate(message.calls)
         ]
         self.drafts.extend(self.round)
+        self.latest.update((draft.call_id, draft) for draft in self.round)
 
     def _user(self, message: ChatMessage) -> None:
         if self.task is None:
@@ -144,8 +148,7 @@ class _Assembler:
         """
         open_drafts = [draft for draft in self.round if not draft.observations]
         if call_id and any(draft.call_id for draft in self.round):
-            same_id = [draft for draft in [*open_drafts, *reversed(self.drafts)] if draft.call_id == call_id]
-            return next(iter(same_id), None)
+            return next((draft for draft in open_drafts if draft.call_id == call_id), self.latest.get(call_id))
         return next(iter([*open_drafts, *self.round[-1:]]), None)
 
     def finish(self) -> Conversation:
