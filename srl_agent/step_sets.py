@@ -14,6 +14,7 @@ from srl_agent.config import DataConfig
 from srl_agent.domain import StepSets
 from srl_agent.errors import ConfigError
 from srl_agent.floors import evenly
+from srl_agent.wording import plural
 from trajectories.context import Context, parse_context
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
@@ -70,9 +71,10 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
     if not train_cut.steps:
         raise ParseError(_nothing_left(data, train, train_cut))
     summary = [
-        f"data: {_name(data)}, {_formats(report)}: {report.episodes_kept} episodes",
-        f"steps: {len(train_cut.steps)} of {len(train)} episodes to train on, "
-        f"{len(held_out_cut.steps)} of {len(held_out)} episodes held out, context {data.context}",
+        f"data: {_name(data)}, {_formats(report)}: {plural(report.episodes_kept, 'episode')}",
+        f"steps: {len(train_cut.steps)} of {plural(len(train), 'episode')} to train on, "
+        f"{len(held_out_cut.steps)} of {plural(len(held_out), 'episode')} held out, context {data.context}",
+        *_of_the_split(data, train, held_out),
         *_left_out(data, report, len(episodes) - len(solved), train_cut, held_out_cut),
     ]
     thinned = evenly(held_out_cut.steps, data.held_out_steps)
@@ -155,6 +157,24 @@ def encodable(episode: Episode) -> Episode:
 
 def _formats(report: LossReport) -> str:
     return " + ".join(f"format {name}" for name in report.formats)
+
+
+def _of_the_split(data: DataConfig, train: Sequence[Episode], held_out: Sequence[Episode]) -> list[str]:
+    """What a split by repository held out, and a warning where that is nothing though something was asked for."""
+    if data.split != "repository":
+        return []
+    sides = [{repository_of(episode) for episode in some} - {""} for some in (train, held_out)]
+    lines = [f"held out by repository: {len(sides[1])} of {len(sides[0]) + len(sides[1])} repositories"]
+    unknown = sum(not repository_of(episode) for episode in train)
+    if unknown:
+        lines.append(f"no repository is known of {plural(unknown, 'episode')}, which stay in training")
+    if not held_out and data.held_out_episodes:
+        room = min(data.held_out_episodes, len(train) // 3)
+        lines.append(
+            f"WARNING: nothing is held out: no known repository has at most {plural(room, 'episode')} (the lower of "
+            "data.held_out_episodes and a third of all); add data or take data.split=episode"
+        )
+    return lines
 
 
 def _left_out(data: DataConfig, report: LossReport, failed: int, *cuts: _Cut) -> list[str]:
