@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from trajectories.errors import ParseError
 from trajectories.report import Where
 from trajectories.rows import Rows
+from trajectories.streams import folder_digest
 from trajectories.tables import plain
 
 _NAME = re.compile(r"(?P<id>.+?)(?:@(?P<config>[\w.-]+))?:(?P<split>\w+(?:\.\w+)*)")
@@ -42,16 +42,10 @@ class HubSource:
             raise ParseError(f"{self.name}: the split has no rows")
 
     def digest(self) -> str:
-        """SHA-256 of the name with the commit, or of the folder's files."""
-        digest = hashlib.sha256(f"{self.config}:{self.split} {self.revision}\n".encode())
+        """The name with the commit, or the split with the SHA-256 of the folder's files."""
         if self.revision is not None:
-            digest.update(self.id.encode())
-            return digest.hexdigest()
-        for file in sorted(path for path in Path(self.id).rglob("*") if path.is_file()):
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"{file.relative_to(self.id)} {content}\n".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+            return f"{self.name} {self.revision}"
+        return f"{self.config}:{self.split} {folder_digest(Path(self.id))}"
 
     def _stream(self) -> Iterator[dict[str, Any]]:
         try:

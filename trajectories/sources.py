@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from trajectories.bundles import bundle_name, read_bundle
 from trajectories.errors import ParseError
+from trajectories.fields import Row
 from trajectories.hub import find_hub_source
+from trajectories.report import Where
 from trajectories.rows import LINE_SUFFIXES, Rows, document_rows, file_rows
-from trajectories.streams import BUFFER, PACKED_SUFFIXES, inner_suffix
+from trajectories.streams import BUFFER, PACKED_SUFFIXES, file_digest, folder_digest, inner_suffix
 from trajectories.tables import TABLE_SUFFIXES, table_rows
 
 STANDARD_INPUT = "-"
@@ -36,7 +39,10 @@ class Source(Protocol):
         ...
 
     def digest(self) -> str:
-        """Name and SHA-256 of the content, the same for the same data; a pipe knows it after `rows` has ended."""
+        """Name and SHA-256 of the content, the same for the same data; a pipe knows it after `rows` has ended.
+
+        OSError or ParseError where it cannot be read (again).
+        """
         ...
 
 
@@ -54,8 +60,29 @@ class FileSource:
         return table_rows(self.path) if self.path.suffix in TABLE_SUFFIXES else file_rows(self.path)
 
     def digest(self) -> str:
-        with self.path.open("rb") as stream:
-            return f"{self.path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}"
+        return f"{self.path.name} {file_digest(self.path)}"
+
+
+@dataclass(frozen=True)
+class BundleSource:
+    """A folder whose files are one row, see `trajectories.bundles`."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.folder)
+
+    def rows(self) -> Rows:
+        row: Row | ParseError
+        try:
+            row = read_bundle(self.folder)
+        except ParseError as error:
+            row = error
+        yield Where(self.name, 1), row
+
+    def digest(self) -> str:
+        return f"{self.folder.name} {folder_digest(self.folder)}"
 
 
 class PipeSource:
@@ -114,12 +141,12 @@ def find_sources(name: Path | str) -> list[Source]:
     try:
         if path.exists():
             return _existing(path)
-        found = sorted({file for match in _glob(path) for file in _files(match)})
-        if found:
-            return [_source(file) for file in found]
-        hub = find_hub_source(str(name))
+        found = {file for match in _glob(path) for file in _files(match)}
+        hub = find_hub_source(str(name)) if not found else None
     except OSError as error:
         raise ParseError(f"{str(name)[:200]}: cannot be read: {error.strerror or error}") from error
+    if found:
+        return [_source(file) for file in sorted(found) if not found.intersection(file.parents)]
     if hub is None:
         raise ParseError(f"{name}: expected an existing file, folder or glob, or owner/name:split, found none")
     return [hub]
@@ -142,17 +169,23 @@ def _existing(path: Path) -> list[Source]:
 
 
 def _source(path: Path) -> Source:
+    if path.is_dir():
+        return BundleSource(path)
     if path.is_file():
         return FileSource(path)
     return PipeSource(str(path), lambda: path.open("rb"))
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The path where it is a file or pipe, else the files below it; hidden ones and links to folders are left out."""
+    """The path where it is no folder, else the files and bundles below it, without hidden ones and links to folders."""
     if not path.is_dir():
         yield path
         return
     for folder, names, files in os.walk(path, onerror=_raise):
+        if bundle_name(Path(folder)):
+            yield Path(folder)
+            names.clear()
+            continue
         names[:] = [name for name in names if not name.startswith(".")]
         for file in map(Path(folder).joinpath, files):
             if not file.name.startswith(".") and inner_suffix(file) in FOLDER_SUFFIXES and file.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import sys
 import zlib
 from pathlib import Path
@@ -38,6 +39,19 @@ def open_stream(path: Path) -> BinaryIO:
     if path.suffix == ".zst":
         return cast(BinaryIO, zstd.open(path, "rb", options=_ZSTD_OPTIONS))
     return path.open("rb", buffering=BUFFER)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of the file as it lies there; OSError where it cannot be read."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names below the folder and the digests of all files in it; OSError as `file_digest`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = "".join(f"{file.relative_to(folder)} {file_digest(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def unpacking_problem(error: Exception) -> str:

@@ -237,3 +237,39 @@ def test_a_mini_swe_agent_file_keeps_its_name_when_packed(tmp_path: Path) -> Non
     del row["instance_id"]
     (tmp_path / "a__b-1.traj.json.gz").write_bytes(gzip.compress(json.dumps(row).encode()))
     assert read_episodes(tmp_path)[0][0].instance_id == "a__b-1"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """An ordinary folder with a file of rows and, one level down, a bundle with an event in a folder of its own."""
+    events = tmp_path / "runs" / "task-1" / "events"
+    events.mkdir(parents=True)
+    (events.parent / "base_state.json").write_text("{}")
+    (events / "event-00000-a.json").write_text('{"kind": "x"}')
+    (tmp_path / "runs" / "a.jsonl").write_bytes(TEXT)
+    return events.parent
+
+
+def test_a_bundle_is_one_source_with_one_row_and_its_files_are_none(bundle: Path) -> None:
+    assert [source.name for source in find_sources(bundle.parent)] == [str(bundle.parent / "a.jsonl"), str(bundle)]
+    assert [(where.file, where.index) for where, _ in find_sources(bundle)[0].rows()] == [(str(bundle), 1)]
+
+
+@pytest.mark.parametrize("pattern", ["runs/task*", "runs/**", "*"])
+def test_a_glob_takes_a_bundle_once(bundle: Path, pattern: str) -> None:
+    names = [source.name for source in find_sources(str(bundle.parent.parent / pattern))]
+    assert names.count(str(bundle)) == 1
+    assert not [name for name in names if name.startswith(f"{bundle}/")]
+
+
+def test_a_broken_bundle_is_a_drop_with_its_place(bundle: Path) -> None:
+    (bundle / "events" / "event-00000-a.json").write_text("{")
+    report = read_episodes(bundle.parent)[1]
+    drop = next(drop for drop in report.drops if drop.what == "episode")
+    assert (drop.file, drop.index, "event-00000-a.json: broken JSON" in drop.reason) == (str(bundle), 1, True)
+
+
+def test_the_digest_of_a_bundle_follows_every_file_in_it(bundle: Path) -> None:
+    before = sources_digest(find_sources(bundle))
+    (bundle / "events" / "event-00000-a.json").write_text('{"kind": "y"}')
+    assert sources_digest(find_sources(bundle)) != before
