@@ -15,6 +15,7 @@ COMMANDS = {
     "stats": "srl_agent.commands.data.stats:stats",
     "show": "srl_agent.commands.data.show:show",
     "steps": "srl_agent.commands.data.steps:steps",
+    "export": "srl_agent.commands.data.export:export",
 }
 """Name of the command to the import path of what runs it."""
 
@@ -27,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
     _add_stats(commands.add_parser("stats", help="figures of a data set: episodes, steps, actions, lengths, gates"))
     _add_show(commands.add_parser("show", help="one episode to read, or the exact prompt and target of a step"))
     _add_steps(commands.add_parser("steps", help="episodes to training and held-out steps, with reward floors"))
+    _add_export(commands.add_parser("export", help="rows for other trainers: TRL, pivot rows, ATIF, step rows"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,6 +65,13 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("episode", "repository"), help="what is held out as a whole; sets data.split"
     )
+    _add_step_settings(parser)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    parser.add_argument("output", metavar="OUTPUT", help="the JSONL file to write")
+    parser.add_argument("--to", required=True, metavar="NAME", help="trl-sft, trl-sft-steps, steps, pivot or atif")
     _add_step_settings(parser)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,12 +26,16 @@ from trajectories.store import write_atomically
 # C0, DEL and C1 but not tab and line feed; lone surrogates, which no terminal encoding takes.
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+PLAIN_WIDTH = 120
+"""Columns where no terminal says how many it has."""
+
 
 def open_console() -> Console:
     """The console on standard output; plain text where that is no terminal, escapes for what it cannot encode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    return Console(highlight=False)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
+    return Console(highlight=False, width=width)
 
 
 def visible(text: str) -> str:

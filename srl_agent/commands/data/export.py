@@ -1,0 +1,80 @@
+"""`srl-agent data export`: episodes in the forms that other trainers and tools read, with our prompts and targets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from srl_agent.commands.data.console import open_console, print_report, say, warn_of_losses
+from srl_agent.commands.data.convert import refuse_same
+from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
+from srl_agent.config import Config
+from srl_agent.errors import ConfigError
+from srl_agent.step_sets import encodable, episode_steps, token_budget
+from srl_agent.swe import SYSTEM_PROMPT, SweDomain
+from srl_agent.wording import plural
+from trajectories.errors import ParseError
+from trajectories.exports import EXPORTS, ExportSettings, find_export
+from trajectories.formats import iter_episodes
+from trajectories.records import Episode, StepExample
+from trajectories.report import Tally
+from trajectories.steps import StepsResult
+from trajectories.store import write_atomically
+
+
+class CountedSteps:
+    """The steps of each episode as training has them, and how many were left out for the token budget."""
+
+    def __init__(self, config: Config, count_tokens: Callable[[str], int]) -> None:
+        self._data = config.data
+        self._fits = token_budget(config.data.max_prompt_tokens, count_tokens)
+        self.dropped = 0
+
+    def __call__(self, episode: Episode) -> tuple[StepExample, ...]:
+        result: StepsResult = episode_steps(episode, self._data, SYSTEM_PROMPT, self._fits)
+        self.dropped += result.dropped
+        return result.steps
+
+
+def export(args: argparse.Namespace) -> int:
+    """Stream INPUT to OUTPUT, one JSON object a line; raises SrlError, ParseError and OSError."""
+    if args.to not in EXPORTS:
+        raise ConfigError(f"--to: unknown name '{args.to}'; known: {', '.join(EXPORTS)}")
+    refuse_same(args.input, args.output)
+    config = config_of(args)
+    steps_of = CountedSteps(config, token_counter(args.tokenizer))
+    settings = ExportSettings(SYSTEM_PROMPT, steps_of, SweDomain().supervised_target, config.data.max_observation_chars)
+    tally = Tally()
+    episodes = map(encodable, iter_episodes(args.input, args.format, tally))
+    rows = find_export(args.to).rows(episodes, settings)
+    lines = _some(map(json.dumps, rows), f"{args.input}: nothing to export as {args.to}; {_remedy(config)}")
+    count = write_atomically(Path(args.output), lines)
+    console = open_console()
+    print_report(console, tally.report())
+    if steps_of.dropped:
+        limit = config.data.max_prompt_tokens
+        say(console, f"left out - steps whose prompt exceeds {limit} tokens: {steps_of.dropped}")
+        if not args.tokenizer:
+            say(console, ESTIMATED)
+    say(console, f"wrote {args.output}: {plural(count, 'row')}, export {args.to}")
+    warn_of_losses(console, tally.report())
+    return 0
+
+
+def _some(lines: Iterator[str], message: str) -> Iterator[str]:
+    """The lines; ParseError at the end where there was none, so that no empty file is written."""
+    empty = True
+    for line in lines:
+        empty = False
+        yield line
+    if empty:
+        raise ParseError(message)
+
+
+def _remedy(config: Config) -> str:
+    return (
+        f"no episode has a step within data.max_prompt_tokens ({config.data.max_prompt_tokens}) before its last: "
+        "raise it, or set data.keep_last_step to true"
+    )
