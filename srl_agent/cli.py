@@ -75,7 +75,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="", metavar="NAME", help="shipped settings: smoke, paper-swe, paper-math")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
-    parser.add_argument("--data", metavar="PATH", help="expert episodes in any supported format; sets data.path")
+    parser.add_argument(
+        "--data", metavar="PATH", help="expert episodes: file, folder, glob, owner/name:split or -; sets data.path"
+    )
     parser.add_argument("--stages", metavar="sft,srl", help="training methods in order; sets stages")
     parser.add_argument("--output", metavar="DIR", help="the run directory; sets output")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in this directory")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.errors import ParseError
+from trajectories.fields import Row
 from trajectories.report import Where
 from trajectories.rows import Rows
 
@@ -19,12 +20,12 @@ def table_rows(path: Path) -> Rows:
     """The rows of a parquet file, from 1; ParseError where it cannot be read or is empty."""
     number = 0
     for number, row in enumerate(_parquet(path), start=1):
-        yield Where(str(path), number), plain(row)
+        yield Where(str(path), number), row
     if not number:
         raise ParseError(f"{path}: the table has no rows")
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _parquet(path: Path) -> Iterator[Row | ParseError]:
     try:
         import pyarrow
         import pyarrow.parquet as parquet
@@ -33,9 +34,19 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH):
-                yield from batch.to_pylist(maps_as_pydicts="lossy")
-    except (pyarrow.ArrowException, OSError) as error:
+                yield from _batch_rows(batch)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise ParseError(f"{path}: cannot be read as parquet: {error}") from error
+
+
+def _batch_rows(batch: Any) -> list[Row | ParseError]:
+    """The rows of an Arrow record batch, one by one where one of them is broken."""
+    try:
+        return [plain(row) for row in batch.to_pylist(maps_as_pydicts="lossy")]
+    except UnicodeDecodeError as error:
+        if batch.num_rows == 1:
+            return [ParseError(f"not UTF-8 text ({error})")]
+        return [row for place in range(batch.num_rows) for row in _batch_rows(batch.slice(place, 1))]
 
 
 def plain(value: Any) -> Any:

@@ -120,6 +120,13 @@ def test_times_bytes_and_maps_of_a_table_become_what_json_has(tmp_path: Path) ->
     assert rows_of(tmp_path / "a.parquet") == [{"t": "1970-01-01T00:00:00", "b": "x\\xff", "m": {"k": 1}}]
 
 
+def test_a_row_that_is_no_utf8_does_not_end_a_table(tmp_path: Path) -> None:
+    text = arrow.array([b"a", b"\xff", b"b"], "binary").view("string")
+    parquet.write_table(arrow.table({"x": text}), tmp_path / "a.parquet")
+    first, broken, last = rows_of(tmp_path / "a.parquet")
+    assert (first, isinstance(broken, ParseError), last) == ({"x": "a"}, True, {"x": "b"})
+
+
 def test_a_broken_table_is_refused(tmp_path: Path) -> None:
     path = write_table(tmp_path / "a.parquet", ROWS)
     path.write_bytes(path.read_bytes()[:-10])
