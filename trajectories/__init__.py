@@ -4,7 +4,8 @@ records  Episode, Turn, Action, StepExample, Message    render  Action <-> canon
 formats  files in any known format -> Episodes          report  what reading lost, and why
 steps    Episodes -> StepExamples, held-out split       store   both as JSONL
 stats    figures of a data set                          errors  ParseError, the one error
-demo     the bundled demonstration episodes              context, rows, fields, codec: what these are built on
+demo     the bundled demonstration episodes              context, fields, codec: what these are built on
+sources  names -> files, folders, pipes, data sets; rows, streams, tables, hub, json_text: what is in them
 Left out: running anything (package `envs`) and training (package `srl_agent`).
 """
 

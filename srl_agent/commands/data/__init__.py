@@ -88,7 +88,7 @@ def _add_tokenizer(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def _add_input(parser: argparse.ArgumentParser, optional: bool = False) -> None:
-    what = "file, folder or glob of episodes in any supported format"
+    what = "episodes in any supported format: file, folder, glob, Hugging Face owner/name:split, or - (standard input)"
     if optional:
         parser.add_argument("input", metavar="INPUT", nargs="?", help=f"{what}; none for the bundled set")
     else:
