@@ -55,7 +55,9 @@ FORMATS = ("swegym-inline", "atif", "openai-responses")
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_five_thousand_mutants_of_small_rows_survive_or_are_refused_whatever_is_done_to_them(format: str, tmp_path: Path) -> None:
+def test_five_thousand_mutants_of_small_rows_survive_or_are_refused_whatever_is_done_to_them(
+    format: str, tmp_path: Path
+) -> None:
     kept, refused = run([small_row(format)], 5000, tmp_path)
     assert kept > 500 and refused > 500
 
