@@ -33,7 +33,10 @@ class DataConfig(Section):
     """Expert episodes and how they become steps."""
 
     path: str = ""
-    """File of expert episodes in any supported format; empty for the domain's bundled demonstration set."""
+    """Expert episodes: a file, folder, glob, Hugging Face `owner/name:split` or `-` (standard input).
+
+    Empty for the domain's bundled demonstration set.
+    """
     format: str = ""
     """Name of the format; empty to detect it."""
     context: str = "window:2"
