@@ -235,7 +235,8 @@ def test_a_name_that_is_neither_path_nor_data_set_is_refused_without_asking_the_
 
 
 def test_tables_and_data_sets_are_imported_only_when_needed() -> None:
-    code = "import sys, trajectories; sys.exit(bool({'pyarrow', 'datasets', 'huggingface_hub', 'httpx'} & set(sys.modules)))"
+    heavy = {"pyarrow", "datasets", "huggingface_hub", "httpx"}
+    code = f"import sys, trajectories; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
 
 
