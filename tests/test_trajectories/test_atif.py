@@ -10,7 +10,7 @@ import pytest
 
 from trajectories.errors import ParseError
 from trajectories.formats import find_reader, read_episodes
-from trajectories.formats.atif import read_row
+from trajectories.formats.atif import COPIED, SCRIPTED, SUBAGENT, count_messages, read_row
 from trajectories.formats.terminus import split_commands
 from trajectories.records import Action, Episode
 from trajectories.report import LossReport, Where
@@ -79,11 +79,22 @@ def test_a_reply_before_the_first_user_step_does_not_become_the_task() -> None:
     assert read(row).task == "fix it"
 
 
-def test_a_trajectory_that_only_copies_actions_is_refused() -> None:
-    copied = step("agent", "t", call("a"), is_copied_context=True)
+def test_copied_and_scripted_actions_are_no_turns_of_this_expert() -> None:
+    copied = step("agent", "t", call("a"), is_copied_context=True, **seen({"content": "x"}))
+    row = trajectory(copied, step("agent", "", call("b"), llm_call_count=0), step("agent", "mine", call("c")))
+    reading = read_row(row, Where("task.json", 1))
+    assert [turn.thought for turn in reading.episode.turns] == ["mine"]
+    assert (reading.dropped[COPIED], reading.dropped[SCRIPTED]) == (2, 1)
     with pytest.raises(ParseError, match="every action is copied"):
         read(trajectory(copied))
-    assert len(read(trajectory(copied, step("agent", "t", call("b")))).turns) == 2
+
+
+def test_embedded_subagents_are_counted_as_dropped_at_any_depth() -> None:
+    inner = trajectory(step("agent", "t", call("a"), **seen({"content": "x"})))
+    row = trajectory(step("agent", "t", call("a")), subagent_trajectories=[{**inner, "subagent_trajectories": [inner]}])
+    reading = read_row(row, Where("task.json", 1))
+    assert reading.dropped == {SUBAGENT: 6}
+    assert count_messages(row) == reading.kept + 6 == 8
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from atif import Trajectory
 from hypothesis import given
 from trajectory_samples import EPISODES, episode
 
@@ -115,6 +116,11 @@ def test_atif_keeps_every_thought_argument_and_observation(one: Episode) -> None
         assert tuple((name, value_text(value)) for name, value in call["arguments"].items()) == turn.action.arguments
         results = step.get("observation", {}).get("results", [])
         assert [result["content"] for result in results] == [turn.observation] * bool(turn.observation)
+
+
+def test_atif_rows_are_valid_to_another_projects_models_of_the_format(shared_data: Path) -> None:
+    for row in export("atif", episode(resolved=True), *real_episodes(shared_data)):
+        assert Trajectory.model_validate(row).to_json_dict()["steps"] == row["steps"]
 
 
 def test_atif_steps_are_numbered_and_results_name_calls_of_their_step(shared_data: Path) -> None:

@@ -20,6 +20,9 @@ from trajectories.records import Action
 from trajectories.report import Reading, Where
 
 NAME = "atif"
+COPIED = "copied from the trajectory that this one goes on from, and read there"
+SCRIPTED = "step of the harness's own, without a model call"
+SUBAGENT = "part of an embedded subagent's trajectory"
 HARNESS_NOTE = "note of the harness between the steps"
 NO_TEXT = "observation without text (a reference to another trajectory)"
 ONLY_COPIED = "steps: every action is copied from the trajectory that this one goes on from; it is read there"
@@ -35,25 +38,24 @@ def looks_like(row: Row) -> bool:
 
 
 def count_messages(row: Row) -> int:
-    """Steps, and the results inside their observations; 0 where the steps are no list."""
-    steps = row.get("steps")
-    return sum(1 + _count_results(step) for step in steps) if isinstance(steps, list) else 0
+    """Steps and the results inside their observations, with those of embedded subagents."""
+    return _count_own(row) + _count_subagents(row)
 
 
 def read_row(row: Row, where: Where) -> Reading:
     """The episode of one trajectory; ParseError names the field that is not what it should be.
 
     ATIF names no task and no outcome: they are taken from `extra`, where our own export writes them, else the task
-    is the file's name (of a Harbor run the folder's), and the outcome unknown. Steps with `is_copied_context` stay as
-    context of a continuation that acts itself; one that does not is refused.
+    is the file's name (of a Harbor run the folder's), and the outcome unknown. An agent's steps that are copied from
+    another trajectory (`is_copied_context`) or scripted (`llm_call_count` 0) are no expert's turns here, and dropped.
     """
     reader = _Steps()
     for place, step in enumerate(get_list(row, "steps")):
         reader.read(step, f"steps[{place}]")
-    if reader.actions and not reader.own_actions:
+    if reader.lost[COPIED] and not any(message.calls for message in reader.messages):
         raise ParseError(ONLY_COPIED)
     conversation = assemble(reader.messages)
-    lost = Counter(conversation.dropped) + reader.lost
+    lost = Counter(conversation.dropped) + reader.lost + Counter({SUBAGENT: _count_subagents(row)})
     extra = get_object(row, "extra") if row.get("extra") is not None else {}
     session = optional_text(row, "session_id").strip()
     instance_id, run = _file_names(where.file)
@@ -65,7 +67,7 @@ def read_row(row: Row, where: Where) -> Reading:
         traj_id=optional_text(extra, "traj_id", "extra."),
         run=run or session,
         resolved=get_flag(extra, "resolved", "extra."),
-        meta={"session_id": session, **_agent_facts(row), **reader.facts()},
+        meta={"session_id": session, **_agent_facts(row)},
     )
 
 
@@ -75,24 +77,18 @@ class _Steps:
     def __init__(self) -> None:
         self.messages: list[ChatMessage] = []
         self.lost: Counter[str] = Counter()
-        self.actions = 0
-        self.own_actions = 0
-        self.copied = 0
         self._asked = False
 
     def read(self, step: Any, path: str) -> None:
         if not isinstance(step, dict):
             raise wrong(path, "an object", step)
         source = get_text(step, "source", f"{path}.")
-        copied = bool(get_flag(step, "is_copied_context", f"{path}."))
-        self.copied += copied
+        unwanted = _why_unwanted(step, path) if source == "agent" else ""
+        if unwanted:
+            self.lost[unwanted] += 1 + len(list(_results(step, path)))
+            return
         calls = self._read_message(step, source, path)
-        self.actions += len(calls)
-        self.own_actions += 0 if copied else len(calls)
         self._read_results(step, source, calls, path)
-
-    def facts(self) -> dict[str, str]:
-        return {"copied_steps": str(self.copied)} if self.copied else {}
 
     def _read_message(self, step: Row, source: str, path: str) -> tuple[tuple[str, Action], ...]:
         """Appends the step's own message; returns its calls."""
@@ -126,6 +122,14 @@ class _Steps:
                 if not answers and len(results) == 1 and calls:
                     answers = calls[-1][0]  # what several calls left together is seen behind the last
                 self.messages.append(ChatMessage("tool" if calls else "user", text, answers=answers))
+
+
+def _why_unwanted(step: Row, path: str) -> str:
+    """Why an agent's step is no turn of this expert, empty where it is one; the format asks for leaving both out."""
+    if get_flag(step, "is_copied_context", f"{path}."):
+        return COPIED
+    model_calls = step.get("llm_call_count")
+    return SCRIPTED if isinstance(model_calls, int) and model_calls == 0 else ""
 
 
 def _agent_message(step: Row, path: str) -> ChatMessage:
@@ -164,6 +168,22 @@ def _results(step: Row, path: str) -> Iterator[Row]:
         if not isinstance(result, dict):
             raise wrong(f"{path}.observation.results[{place}]", "an object", result)
         yield result
+
+
+def _count_own(row: Row) -> int:
+    steps = row.get("steps")
+    return sum(1 + _count_results(step) for step in steps) if isinstance(steps, list) else 0
+
+
+def _count_subagents(row: Row) -> int:
+    """At any depth; with a list of its own for what is still to be counted, as nesting may be deeper than calls."""
+    number, waiting = 0, [row]
+    while waiting:
+        inner = waiting.pop().get("subagent_trajectories")
+        subagents = [one for one in inner if isinstance(one, dict)] if isinstance(inner, list) else []
+        number += sum(map(_count_own, subagents))
+        waiting.extend(subagents)
+    return number
 
 
 def _count_results(step: Any) -> int:
