@@ -15,7 +15,7 @@ from trajectories.exports.calls import json_arguments
 from trajectories.records import Episode, StepExample
 
 AGENT = {"type": "responses_api_agents", "name": "swe_pivot_tool_simulation_agent"}
-CATEGORIES = {"str_replace_editor": "edit"}
+CATEGORIES = dict.fromkeys(("str_replace_editor", "Edit", "edit", "Write", "write"), "edit")
 """Tool to `metadata.category`; the others are `bash`, as in the examples, which know no third."""
 
 
