@@ -21,6 +21,9 @@ from trajectories.sources import Source, find_sources
 FORMATS = {
     "srl-agent": "trajectories.formats.srl_agent",
     "mini-swe-agent-v2": "trajectories.formats.mini_swe_agent_v2",
+    "openhands-sdk": "trajectories.formats.openhands_sdk",
+    "openhands-events": "trajectories.formats.openhands_events",
+    "openhands-completions": "trajectories.formats.openhands_completions",
     "swegym-openhands": "trajectories.formats.swegym_openhands",
     "swegym-inline": "trajectories.formats.swegym_inline",
     "swesmith-xml": "trajectories.formats.swesmith_xml",
