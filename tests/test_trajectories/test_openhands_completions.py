@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trajectory_samples import bash, call, says
 
-from tests.test_trajectories.trajectory_samples import bash, call, says
 from trajectories.bundles import COMPLETIONS_KEY
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes

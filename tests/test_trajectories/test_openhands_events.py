@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trajectory_samples import bash, call
 
-from tests.test_trajectories.trajectory_samples import bash, call
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
 from trajectories.formats.openhands_events import count_messages, looks_like, read_row

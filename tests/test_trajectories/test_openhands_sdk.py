@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trajectory_samples import bash, call
 
-from tests.test_trajectories.trajectory_samples import bash, call
 from trajectories.bundles import EVENTS_KEY
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes

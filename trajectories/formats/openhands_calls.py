@@ -108,9 +108,9 @@ def _read_call(call: Any, path: str) -> _Call:
 
 
 def call_answer(call: Row) -> Row | None:
-    """The model's message, None where the call failed."""
-    prefix = "fncall_" if isinstance(call.get("fncall_messages"), list) else ""
-    return response_message(call.get(f"{prefix}response"))
+    """The model's message, in the form of the messages if it is there, None where the call failed."""
+    keys = ("fncall_response", "response") if isinstance(call.get("fncall_messages"), list) else ("response",)
+    return next((message for key in keys if (message := response_message(call.get(key))) is not None), None)
 
 
 def _key(message: Any, path: str) -> str:
