@@ -68,6 +68,7 @@ def _read_events(folder: Path) -> Row:
         EVENTS_KEY: [_read_object(file) for file in sorted(files, key=_event_order)],
         "base_state": _read_object(state) if state.is_file() else {},
         "conversation": _conversation(events.absolute()),
+        "missing_events": _missing(files),
     }
 
 
@@ -75,6 +76,12 @@ def _event_order(file: Path) -> tuple[int, str]:
     """By number, whatever its width; a file of another name stands last."""
     number = file.name.split("-")[1].removesuffix(".json") if _EVENT.fullmatch(file.name) else ""
     return (int(number) if number else 10**9, file.name)
+
+
+def _missing(files: list[Path]) -> int:
+    """How many numbers below the last one have no file: a copy that was cut short or thinned out."""
+    numbers = {_event_order(file)[0] for file in files if _EVENT.fullmatch(file.name)}
+    return max(numbers) + 1 - len(numbers)
 
 
 def _conversation(events: Path) -> str:

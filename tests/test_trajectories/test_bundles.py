@@ -55,6 +55,13 @@ def test_events_come_by_number_whatever_its_width(tmp_path: Path) -> None:
     assert [event["name"] for event in read_bundle(tmp_path / "events")[EVENTS_KEY]] == names[::-1]
 
 
+def test_numbers_without_a_file_are_counted(tmp_path: Path) -> None:
+    whole = read_bundle(events(tmp_path / "whole", 5))
+    folder = events(tmp_path / "thin", 5)
+    (folder / "event-00001-ab-1.json").unlink()
+    assert (whole["missing_events"], read_bundle(folder)["missing_events"]) == (0, 1)
+
+
 def test_calls_come_by_their_time_though_its_fraction_differs_in_length(tmp_path: Path) -> None:
     names = ["m-1733343804.198706.json", "m-1733343850.15652.json", "m-1733343850.4.json", "m-1733343850.51-ab12.json"]
     save(tmp_path / "a__b-1", **{name: {} for name in names[::-1]})

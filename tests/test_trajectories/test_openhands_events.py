@@ -121,7 +121,7 @@ def test_the_risk_that_newer_agents_write_into_a_call_is_no_part_of_it() -> None
 @pytest.mark.parametrize(
     ("event", "tool", "arguments"),
     [
-        (act(2, "run_ipython", code="1 + 1"), "execute_ipython_cell", {"code": "1 + 1"}),
+        (act(2, "run_ipython", code="1 + 1"), "python", {"code": "1 + 1"}),
         (act(2, "browse", url="http://x"), "browse", {"url": "http://x"}),
         (act(2, "browse_interactive", browser_actions="click('1')"), "browser", {"code": "click('1')"}),
         (act(2, "delegate", agent="B", inputs={"t": 1}), "delegate", {"agent": "B", "inputs": '{"t": 1}'}),

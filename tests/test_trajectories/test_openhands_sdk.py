@@ -207,6 +207,11 @@ def test_the_workspace_names_the_task_only_where_it_is_an_id(folder: str, expect
     assert read(act("1"), base_state=state).episode.instance_id == expected
 
 
+def test_a_conversation_with_missing_events_says_so_in_its_meta() -> None:
+    assert read(act("1"), missing_events=3).episode.meta["missing_events"] == "3"
+    assert "missing_events" not in read(act("1"), missing_events=0).episode.meta
+
+
 @pytest.mark.parametrize(
     ("event", "message"),
     [

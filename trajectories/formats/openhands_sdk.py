@@ -73,7 +73,7 @@ def read_row(row: Row, where: Where) -> Reading:
         instance_id=_instance_id(row, state),
         run=optional_text(state, "id", "base_state."),
         resolved=find_resolved(row),
-        meta={"model": _model(state) or find_model(row)},
+        meta={"model": _model(state) or find_model(row), "missing_events": str(row.get("missing_events") or "")},
     )
 
 
