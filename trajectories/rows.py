@@ -57,11 +57,20 @@ def document_rows(stream: BinaryIO, name: str) -> Rows:
         first = (Where(name, next_line - 1), as_row(document))
         yield from chain([first], _lines_from(stream, name, next_line, MAX_LINE))
         return
-    rows = document if isinstance(document, list) else [document]
+    rows = document if isinstance(document, list) and not _is_chat(document) else [_one_row(document)]
     if not rows:
         raise ParseError(f"{name}: the list in it is empty")
     for number, row in enumerate(rows, start=1):
         yield Where(name, number), as_row(row)
+
+
+def _is_chat(values: list[Any]) -> bool:
+    """Whether a list is one conversation, as mini-swe-agent 1 wrote them, and not a list of rows."""
+    return bool(values) and all(isinstance(value, dict) and value.keys() >= {"role", "content"} for value in values)
+
+
+def _one_row(document: Any) -> Any:
+    return {"messages": document} if isinstance(document, list) else document
 
 
 def as_row(value: Any) -> Row | ParseError:

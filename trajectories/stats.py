@@ -13,6 +13,23 @@ from trajectories.render import body_text, render_action
 
 CountTokens = Callable[[str], int]
 
+KINDS = {
+    "bash": ("bash", "bash_command", "shell", "exec_command", "local_shell_call"),
+    "view": ("Read", "read", "read_file", "filemap", "summarize", "get_symbols"),
+    "create": ("create", "Write", "write", "write_file"),
+    "edit": ("edit", "insert", "Edit", "MultiEdit", "edit_file", "apply_patch"),
+    "search": ("search_file", "search_dir", "find_file", "grep", "Grep", "glob", "Glob"),
+    "navigate": ("open", "goto", "scroll_up", "scroll_down", "set_cursors"),
+    "python": ("python",),
+    "browser": ("browser", "browse", "fetch", "web_read"),
+    "think": ("think",),
+    "submit": ("submit", "exit_forfeit"),
+    "other": (),
+}
+"""Kind of an action to the tools of that kind; the editor's commands are view, create and edit, the rest is other."""
+
+_KIND_OF = {tool: kind for kind, tools in KINDS.items() for tool in tools}
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -55,7 +72,7 @@ class EpisodeStats:
     tools: Mapping[str, int] = field(default_factory=dict)
     """Tool to number of actions, most frequent first."""
     kinds: Mapping[str, int] = field(default_factory=dict)
-    """As `tools`, the editor's commands told apart (`str_replace_editor view`)."""
+    """Kind of action, see KINDS, to number of actions, most frequent first."""
     steps_without_thought: int = 0
     chars: Lengths = Lengths()
     tokens: Lengths | None = None
@@ -121,10 +138,11 @@ def stats_by_format(episodes: Iterable[Episode], count_tokens: CountTokens | Non
 
 
 def action_kind(action: Action) -> str:
-    """The tool, and for the editor its command as well."""
+    """What the action does, one of KINDS; an editor's command decides its. A shell command is bash whatever it runs."""
     if action.tool != "str_replace_editor":
-        return action.tool
-    return " ".join([action.tool, *(value for name, value in action.arguments if name == "command")])
+        return _KIND_OF.get(action.tool, "other")
+    command = next((value for name, value in action.arguments if name == "command"), "")
+    return command if command in ("view", "create") else "edit"
 
 
 def spread(values: Iterable[int]) -> Spread:

@@ -7,7 +7,7 @@ from trajectory_samples import bash, episode
 
 from trajectories.records import Action, Episode, Turn
 from trajectories.render import render_action
-from trajectories.stats import EpisodeStats, Spread, episode_stats, measure, spread, stats_by_format
+from trajectories.stats import KINDS, EpisodeStats, Spread, action_kind, episode_stats, measure, spread, stats_by_format
 
 VIEW = Action("str_replace_editor", (("command", "view"), ("path", "/a")))
 
@@ -16,9 +16,26 @@ def test_tools_and_kinds_are_counted_most_frequent_first() -> None:
     turns = (Turn("", bash("ls"), "ab"), Turn("", VIEW, "abcd"), Turn("", VIEW, ""), Turn("", Action("submit"), ""))
     stats = episode_stats([Episode("i", "t", "task", turns, None, "x")])
     assert list(stats.tools.items()) == [("str_replace_editor", 2), ("bash", 1), ("submit", 1)]
-    assert stats.kinds == {"str_replace_editor view": 2, "bash": 1, "submit": 1}
+    assert stats.kinds == {"view": 2, "bash": 1, "submit": 1}
     assert stats.chars.action == Spread(6, 16.5, 26, 26, 65)  # submit 6, bash and ls 7, the views 26
     assert stats.chars.observation == Spread(0, 1.0, 4, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("view", "view"), ("create", "create"), ("str_replace", "edit"), ("insert", "edit"), ("undo_edit", "edit")],
+)
+def test_the_editors_command_decides_its_kind(command: str, kind: str) -> None:
+    assert action_kind(Action("str_replace_editor", (("path", "/a"), ("command", command)))) == kind
+
+
+def test_a_tool_that_no_kind_names_is_other() -> None:
+    assert action_kind(Action("decompile")) == "other"
+
+
+def test_no_tool_is_of_two_kinds() -> None:
+    tools = [tool for of_kind in KINDS.values() for tool in of_kind]
+    assert len(tools) == len(set(tools))
 
 
 def test_steps_and_outcomes_are_counted() -> None:

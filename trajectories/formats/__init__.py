@@ -21,6 +21,10 @@ from trajectories.sources import Source, find_sources
 FORMATS = {
     "srl-agent": "trajectories.formats.srl_agent",
     "mini-swe-agent-v2": "trajectories.formats.mini_swe_agent_v2",
+    "mini-swe-agent-v1": "trajectories.formats.mini_swe_agent_v1",
+    "sweagent": "trajectories.formats.sweagent",
+    "nebius-sweagent": "trajectories.formats.nebius",
+    "swesmith-sweagent": "trajectories.formats.swesmith_sweagent",
     "openhands-sdk": "trajectories.formats.openhands_sdk",
     "openhands-events": "trajectories.formats.openhands_events",
     "openhands-completions": "trajectories.formats.openhands_completions",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trajectories.fields import Row, get_flag, get_object, optional_text
 from trajectories.formats.build import episode_of
-from trajectories.formats.chat import assemble, count_messages, read_messages
+from trajectories.formats.chat import Conversation, assemble, count_messages, read_messages
 from trajectories.report import Reading, Where
 
 __all__ = ["count_messages", "looks_like", "read_row"]
@@ -23,11 +23,15 @@ def looks_like(row: Row) -> bool:
 
 def read_row(row: Row, where: Where) -> Reading:
     """The episode of one file. The files do not say whether the task was solved, unless someone added `resolved`."""
-    conversation = assemble(read_messages(row))
+    return file_reading(assemble(read_messages(row)), row, where, NAME)
+
+
+def file_reading(conversation: Conversation, row: Row, where: Where, source: str) -> Reading:
+    """The reading of a file of either version, whose messages are those of the conversation."""
     info = get_object(row, "info") if row.get("info") is not None else {}
     return episode_of(
         conversation,
-        source=NAME,
+        source=source,
         where=where,
         instance_id=optional_text(row, "instance_id").strip() or _stem(where.file),
         resolved=get_flag(row, "resolved"),

@@ -30,14 +30,14 @@ def looks_like(row: Row) -> bool:
 def count_messages(row: Row) -> int:
     """How many messages the row holds, 0 where they cannot be told."""
     try:
-        return chat.count_messages(_with_list(row))
+        return chat.count_messages(with_list(row))
     except ParseError:
         return 0
 
 
 def read_row(row: Row, where: Where) -> Reading:
     """The episode of one row; ParseError names the field that is not what it should be."""
-    conversation = assemble(find_calls(message) for message in read_messages(_with_list(row), strip_label))
+    conversation = assemble(find_calls(message) for message in read_messages(with_list(row), strip_label))
     return episode_of(
         conversation,
         source=NAME,
@@ -49,8 +49,8 @@ def read_row(row: Row, where: Where) -> Reading:
     )
 
 
-def _with_list(row: Row) -> Row:
-    """Some releases hold the messages as JSON text."""
+def with_list(row: Row) -> Row:
+    """The row with its messages as a list: some releases hold them as JSON text."""
     messages = row.get("messages")
     if not isinstance(messages, str):
         return row

@@ -18,11 +18,14 @@ ALIASES = {
     "finish": "submit",
     "Bash": "bash",
     "mark_task_complete": "submit",
+    "execute_ipython_cell": "python",
+    "ipython": "python",
+    "str_replace_based_edit_tool": "str_replace_editor",
 }
 """Name in a source to canonical name; names that do not stand here are kept."""
 
-# mini-swe-agent ends a run on a command whose first output line is this marker.
-_SUBMIT_COMMAND = re.compile(r"""\s*echo\s+["']?COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT\b""")
+# mini-swe-agent ends a run on a command whose first output line is this marker; before 1.0 it had the second name.
+_SUBMIT_COMMAND = re.compile(r"""\s*echo\s+["']?(?:COMPLETE_TASK_AND_SUBMIT|MINI_SWE_AGENT)_FINAL_OUTPUT\b""")
 
 
 def canonical_action(tool: str, arguments: list[tuple[str, str]]) -> Action:
