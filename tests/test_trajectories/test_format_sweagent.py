@@ -121,6 +121,12 @@ def test_a_function_call_wins_over_its_rendered_action() -> None:
     assert read_row(row, WHERE).episode.turns[0].action.arguments == (("search", "a"), ("replace", "b"))
 
 
+def test_thoughts_given_apart_come_before_the_text() -> None:
+    blocks = [{"type": "thinking", "thinking": "first", "signature": "x"}, {"type": "redacted_thinking", "data": "y"}]
+    row = traj({**acts("ls", "then"), "thinking_blocks": blocks})
+    assert read_row(row, WHERE).episode.turns[0].thought == "first\n\nthen"
+
+
 def test_demonstrations_are_dropped_and_counted() -> None:
     shown = [says("user", "demo task", is_demo=True), {**acts("rm x"), "is_demo": True}, says("user", DEMO)]
     row = traj(acts("ls"), says("user", "a"))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trajectories.formats.shell_words import simple_words
 from trajectories.formats.text_commands import text_action
+from trajectories.formats.tools import canonical_action
 from trajectories.records import Action
 from trajectories.render import parse_action, render_action
 
@@ -79,6 +80,21 @@ def test_an_own_command_is_a_tool_with_named_arguments(command: str) -> None:
 )
 def test_what_is_no_exact_use_of_an_own_command_is_bash_as_it_stands(command: str) -> None:
     assert text_action(command) == Action("bash", (("command", command),))
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        ("execute_ipython_cell", "python"),
+        ("browse_interactive", "browser"),
+        ("str_replace_based_edit_tool", EDITOR),
+        ("execute_bash", "bash"),
+        ("finish", "submit"),
+    ],
+)
+def test_one_tool_has_one_name_and_keeps_the_sources(name: str, canonical: str) -> None:
+    action = canonical_action(name, [("x", "y")])
+    assert (action.tool, action.original) == (canonical, name)
 
 
 @given(st.lists(st.text(min_size=0, max_size=12), min_size=1, max_size=5))

@@ -52,13 +52,13 @@ def read_turn(message: ChatMessage, source: Row) -> ChatMessage:
     if message.role != "assistant":
         return message
     action = source.get("action")
+    if message.calls:
+        return replace(message, text=_join(*_thinking(source), message.text))
     if is_exit(message.text, action):
         return ChatMessage("exit", message.text)
-    if message.calls:
-        return message
     if isinstance(action, str) and action.strip():
         thought = source.get("thought")
-        return _turn(thought if isinstance(thought, str) else "", action)
+        return _turn(_join(*_thinking(source), thought if isinstance(thought, str) else ""), action)
     return fenced_turn(message.text)
 
 
@@ -70,6 +70,17 @@ def fenced_turn(text: str) -> ChatMessage:
     if split is None or not split[1].strip():
         return ChatMessage("assistant", text)
     return _turn(*split)
+
+
+def _thinking(source: Row) -> list[str]:
+    """The thoughts that Anthropic's models give apart from their text; signatures and redacted ones are no thoughts."""
+    blocks = source.get("thinking_blocks")
+    found = [block.get("thinking") for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    return [text for text in found if isinstance(text, str)]
+
+
+def _join(*texts: str) -> str:
+    return "\n\n".join(text.strip() for text in texts if text.strip())
 
 
 def _turn(thought: str, command: str) -> ChatMessage:

@@ -20,6 +20,7 @@ ALIASES = {
     "mark_task_complete": "submit",
     "execute_ipython_cell": "python",
     "ipython": "python",
+    "browse_interactive": "browser",
     "str_replace_based_edit_tool": "str_replace_editor",
 }
 """Name in a source to canonical name; names that do not stand here are kept."""
