@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from envs.editor import edit
 from envs.errors import SandboxError
+from envs.output import BoundedOutput
 from trajectories.records import Action
 
 MAX_OUTPUT_BYTES = 4000
@@ -31,30 +32,6 @@ class CommandResult:
     output: str
     exit_code: int
     timed_out: bool = False
-
-
-@dataclass
-class BoundedOutput:
-    """Keeps the first and the last half of `limit` bytes, however much is written."""
-
-    limit: int
-    head: bytearray = field(default_factory=bytearray)
-    tail: bytearray = field(default_factory=bytearray)
-    left_out: int = 0
-
-    def add(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        room = self.limit // 2 - len(self.head)
-        self.head += chunk[:room]
-        self.tail += chunk[room:]
-        excess = max(len(self.tail) - self.limit // 2, 0)
-        del self.tail[:excess]
-        self.left_out += excess
-
-    def text(self) -> str:
-        """Head and tail, with a note between them of what is missing."""
-        note = f"\n[{self.left_out} bytes left out]\n".encode() if self.left_out else b""
-        return (bytes(self.head) + note + bytes(self.tail)).decode(errors="replace")
 
 
 def shell_environment() -> dict[str, str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from envs.errors import SandboxError
-from envs.tools import BoundedOutput, observe, run_bash
+from envs.output import BoundedOutput
+from envs.tools import observe, run_bash
 from trajectories.records import Action
 
 
