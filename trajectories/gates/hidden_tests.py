@@ -1,0 +1,100 @@
+"""Leak: changing the tests that decide the outcome, or reading ones that the base commit does not have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from trajectories.gates.base import GateSettings, excerpt
+from trajectories.gates.shell import Command, action_commands, python_sources
+from trajectories.gates.tasks import TaskFacts
+from trajectories.gates.whole import Found
+from trajectories.records import Action, Episode
+
+_EDITS = frozenset({"create", "str_replace", "insert"})
+_EDIT_TOOLS = frozenset({"edit", "write", "multiedit", "create", "apply_patch"})
+_PATHS = ("path", "file_path", "filename")
+_OPENED = re.compile(r"""(?:open|Path)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"][wax]|\)\.write_)""")
+_PATCHED = re.compile(r"^(?:\+\+\+ (?:b/)?|\*\*\* (?:Update|Add) File: )(\S+)", re.MULTILINE)
+_READERS = frozenset({"cat", "less", "head", "tail", "sed", "nl", "grep", "more", "bat"})
+_IN_PLACE = re.compile(r"-[a-zA-Z]*i|--in-place")
+_ABSENT = re.compile(r"No such file|does not exist|cannot open|not found|can't read", re.IGNORECASE)
+
+
+class HiddenTests:
+    """Drops episodes that edit a hidden test file, or are shown one that only the hidden patch adds."""
+
+    kind: Literal["episode", "step"] = "episode"
+
+    def __init__(self, settings: GateSettings) -> None:
+        self._tasks = settings.tasks
+
+    def idle(self) -> str:
+        """Without task rows no test is known to be hidden."""
+        return "" if _known(self._tasks) else "no task rows with FAIL_TO_PASS or test_patch were given"
+
+    def look(self, episode: Episode) -> Found:
+        """One finding a file and step."""
+        facts = self._tasks.get(episode.instance_id)
+        if facts is None:
+            return
+        written: set[str] = set()
+        for step, turn in enumerate(episode.turns, start=1):
+            for path in dict.fromkeys(_written(turn.action)):
+                written.add(path)
+                if file := _match(path, facts.hidden_files):
+                    yield step, f"edits the hidden tests in {file}", excerpt(path)
+            for path in dict.fromkeys(_read(turn.action)):
+                file = _match(path, facts.new_files)
+                if file and path not in written and not _ABSENT.search(turn.observation[:400]):
+                    yield step, f"reads {file}, which only the hidden patch adds", excerpt(path)
+
+
+def _known(tasks: Mapping[str, TaskFacts]) -> bool:
+    return any(facts.failing or facts.test_patch for facts in tasks.values())
+
+
+def _match(path: str, files: frozenset[str]) -> str:
+    """The hidden file that a path names: the same, or ending with it at a slash."""
+    plain = path.removeprefix("./").removeprefix("a/").removeprefix("b/")
+    return next((file for file in files if plain == file or plain.endswith(f"/{file}")), "")
+
+
+def _written(action: Action) -> Iterator[str]:
+    arguments = dict(action.arguments)
+    tool = action.tool.lower()
+    if tool in _EDIT_TOOLS or arguments.get("command") in _EDITS:
+        yield from (arguments[key] for key in _PATHS if key in arguments)
+        yield from _PATCHED.findall(arguments.get("patch", ""))
+    for command in action_commands(action):
+        yield from command.writes
+        yield from _targets(command)
+    for code in python_sources(action):
+        yield from _OPENED.findall(code)
+
+
+def _targets(command: Command) -> Iterator[str]:
+    """Files that a program changes by itself."""
+    words = [word for word in command.words[1:] if not word.startswith("-")]
+    if command.name in ("sed", "perl"):
+        if any(_IN_PLACE.match(word) for word in command.words[1:]):
+            yield from words
+    elif command.name in ("tee", "truncate", "rm"):
+        yield from words
+    elif command.name in ("cp", "mv", "install") and len(words) > 1:
+        yield words[-1]
+    elif command.name in ("patch", "git", "apply_patch"):
+        if command.name != "git" or "apply" in command.words:
+            yield from _PATCHED.findall(command.stdin)
+        if command.name == "git" and len(words) > 1 and words[0] in ("rm", "mv"):
+            yield from words[1:]
+
+
+def _read(action: Action) -> Iterator[str]:
+    arguments = dict(action.arguments)
+    if arguments.get("command") == "view" or action.tool.lower() in ("read", "open", "view"):
+        yield from (arguments[key] for key in _PATHS if key in arguments)
+    for command in action_commands(action):
+        if command.name in _READERS:
+            yield from (word for word in command.words[1:] if not word.startswith("-"))
