@@ -73,14 +73,10 @@ def choose_engine(config: Config, machine: Machine) -> tuple[str, str]:
     return "vllm", "an accelerator and the package are present"
 
 
-def choose_loss_pass(config: Config, machine: Machine, model: Any) -> tuple[str, str]:
+def choose_loss_pass(config: Config, model: Any) -> tuple[str, str]:
     """How the loss is computed, and why. ConfigError where the wanted way would be wrong."""
     wanted = config.trainer.loss_pass
     obstacle = why_not_shared(model)
-    if config.trainer.gradient_checkpointing:
-        obstacle = "gradient checkpointing, which switches the key/value cache off"
-    if machine.processes > 1:
-        obstacle = f"{machine.processes} processes (it is built for one)"
     if wanted == "shared" and obstacle:
         raise ConfigError(f"trainer.loss_pass: shared cannot be used with {obstacle}; set it to auto or plain")
     if wanted != "auto":

@@ -6,9 +6,9 @@ prints the resolved tree, and each run keeps it as `config.yaml`.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
@@ -54,8 +54,19 @@ class DataConfig(Section):
     """Episodes kept out of training, by whole `split`; 0 for none. Never more than a third of the episodes."""
     split: Literal["episode", "repository"] = "episode"
     """What is held out as a whole: `episode` all runs of a task, `repository` all tasks of a repository."""
+    gates: tuple[str, ...] = ("default",)
+    """Quality gates by name, or `none`, `default`, `all`; a list, or the names in one text with commas."""
+    task_sets: tuple[str, ...] = ()
+    """Files with the rows of the episodes' own tasks, for the gates on hidden tests and gold patches."""
+    evaluation_sets: tuple[str, ...] = ()
+    """Files with the rows of evaluation sets, which no episode may be of (gate `contamination`)."""
     held_out_steps: int = Field(0, ge=0)
     """Evaluate on at most this many held-out steps, spread evenly; 0 for all."""
+
+    @field_validator("gates", "task_sets", "evaluation_sets", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class RewardConfig(Section):
@@ -153,8 +164,10 @@ class TrainerConfig(Section):
     """What samples the outputs; `auto` takes vLLM where an accelerator and the package are present."""
     vllm_mode: Literal["colocate", "server"] = "colocate"
     """Whether vLLM runs inside the trainer's process or as a `trl vllm-serve` server."""
+    row_tokens: int = Field(4096, ge=1)
+    """Tokens of outputs that the shared loss pass computes at a time, on top of the prompts they share."""
     gradient_checkpointing: bool = False
-    """Compute activations twice to hold fewer of them; rules the shared loss pass out."""
+    """Compute activations twice to hold fewer of them."""
     save_every: int = Field(50, ge=1)
     """Optimiser steps between checkpoints; the last step is always saved."""
     keep_checkpoints: int = Field(2, ge=2)

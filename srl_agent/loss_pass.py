@@ -1,21 +1,20 @@
-"""Per-token log-probabilities of G outputs that share one prompt, the prompt computed once, with exact gradients.
+"""From the trainer's padded rows to token trees and back: the shared loss pass for whole batches.
 
-The prompt runs once with a key/value cache whose graph is kept, the outputs run as one batch on copies of that cache
-that autograd sums back, and the language-model head sees only the rows that predict an output token. Nested prompts
-of one episode are not shared here (one prompt, many outputs); TRL is not needed.
+The pass itself is `srl_agent.tree_pass`; `why_not_shared` says for which models it is left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
-from transformers import DynamicCache
 
-HEAD_ROWS = 1024
-"""Rows of logits alive at once: 1,024 x 152k vocabulary x 4 bytes are 0.6 GB."""
+from srl_agent.tree_pass import BRANCH_TOKENS, common_length, decoder_of, grow, tree_logps
+
+WORTH_SHARING = 32
+"""Prompts that begin with this many tokens in common are put on one trunk."""
 
 
 def why_not_shared(model: Any) -> str:
@@ -40,86 +39,80 @@ def why_not_shared(model: Any) -> str:
     if any(getattr(config, name, None) is not None for name in scaled):
         return "logits that are scaled after the head"
     if getattr(model, "is_gradient_checkpointing", False):
-        return "gradient checkpointing, which switches the key/value cache off"
-    if not hasattr(model, "lm_head") or not hasattr(model, "model"):
-        return f"a model class ({type(model).__name__}) without `model` and `lm_head`"
+        return "transformers' gradient checkpointing, which switches the key/value cache off"
+    if model.get_output_embeddings() is None or not hasattr(decoder_of(model), "layers"):
+        return f"a model class ({type(model).__name__}) without decoder layers and a head of their own"
     return ""
 
 
-def shared_prompt_logps(
-    model: Any, prompt: Tensor, completions: Tensor, mask: Tensor, temperature: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and entropies of the output tokens.
-
-    Args:
-        model: a causal language model with `model` and `lm_head`, for which `why_not_shared` is empty.
-        prompt: token ids (P,), without padding, P >= 1.
-        completions: token ids (G, C), padded on the right.
-        mask: (G, C), 1 on output tokens and 0 on padding.
-        temperature: divides the logits, as it did when the outputs were sampled.
-
-    Returns:
-        log-probabilities (G, C) and entropies in nats (G, C, without gradient), both 0 where mask is 0.
-    """
-    outputs, length = completions.shape
-    device = prompt.device
-    cache = DynamicCache(config=model.config)
-    if len(prompt) > 1:
-        positions = torch.arange(len(prompt) - 1, device=device)[None]  # (1, P-1)
-        model.model(input_ids=prompt[None, :-1], position_ids=positions, past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(outputs)
-    # The last prompt token predicts the first output token, so it runs with the outputs.
-    inputs = torch.cat([prompt[-1:].expand(outputs, 1), completions[:, :-1]], dim=1)  # (G, C)
-    positions = torch.arange(len(prompt) - 1, len(prompt) - 1 + length, device=device).expand(outputs, -1)
-    # Padding stands only to the right, where causal attention never looks: no mask is needed.
-    hidden = model.model(input_ids=inputs, position_ids=positions, past_key_values=cache, use_cache=True)
-    rows = mask.bool()
-    logps, entropies = head_logps(model.lm_head, hidden.last_hidden_state[rows], completions[rows], temperature)
-    zeros = torch.zeros(outputs, length, dtype=logps.dtype, device=device)
-    return zeros.masked_scatter(rows, logps), zeros.masked_scatter(rows, entropies)
-
-
 def grouped_logps(
-    model: Any, ids: Tensor, mask: Tensor, completion_width: int, size: int, temperature: float = 1.0
+    model: Any,
+    ids: Tensor,
+    mask: Tensor,
+    completion_width: int,
+    size: int,
+    temperature: float = 1.0,
+    *,
+    row_tokens: int = BRANCH_TOKENS,
+    recompute: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The same for whole groups in the trainer's layout: ids and mask (B*G, P+C), each `size` rows sharing a prompt.
+    """Log-probabilities and entropies (B*G, C) of the outputs in the trainer's layout, both 0 on padding.
 
-    Prompts are padded on the left, outputs on the right. Returns log-probabilities and entropies (B*G, C).
+    `ids` and `mask` are (B*G, P+C), prompts padded on the left, outputs on the right, each `size` rows sharing a prompt
+    (ValueError where they do not). Prompts that begin alike become one tree.
     """
-    pairs = zip(torch.split(ids, size), torch.split(mask, size), strict=True)
-    parts = [_group_logps(model, *pair, completion_width, temperature) for pair in pairs]
-    return torch.cat([logps for logps, _ in parts]), torch.cat([entropies for _, entropies in parts])
+    prompts, outputs = _unpad(ids, mask, completion_width, size)
+    logps: list[Tensor] = [ids.new_zeros(0)] * len(ids)
+    entropies = list(logps)
+    for members in _clusters(prompts):
+        tree = grow([prompts[group] for group in members], [outputs[group] for group in members])
+        found = tree_logps(model, tree, temperature, row_tokens=row_tokens, recompute=recompute)
+        for place, group in enumerate(members):
+            rows = slice(group * size, (group + 1) * size)
+            logps[rows], entropies[rows] = (_pad(part[place], completion_width) for part in found)
+    return torch.stack(logps), torch.stack(entropies)
 
 
-def _group_logps(
-    model: Any, ids: Tensor, mask: Tensor, completion_width: int, temperature: float
-) -> tuple[Tensor, Tensor]:
-    width = ids.shape[1] - completion_width
-    if not torch.equal(ids[:, :width], ids[:1, :width].expand(len(ids), -1)):
-        raise ValueError("the rows of a group do not share their prompt; batches must be made of whole groups")
-    prompt = ids[0, :width][mask[0, :width].bool()]
-    completions, kept = ids[:, width:], mask[:, width:]
-    longest = max(int(kept.sum(1).max()), 1)
-    logps, entropies = shared_prompt_logps(model, prompt, completions[:, :longest], kept[:, :longest], temperature)
-    missing = (0, completion_width - longest)
-    return torch.nn.functional.pad(logps, missing), torch.nn.functional.pad(entropies, missing)
+def _unpad(ids: Tensor, mask: Tensor, width: int, size: int) -> tuple[list[Tensor], list[list[Tensor]]]:
+    split = ids.shape[1] - width
+    prompts, outputs = [], []
+    for rows, kept in zip(torch.split(ids, size), torch.split(mask, size), strict=True):
+        if not torch.equal(rows[:, :split], rows[:1, :split].expand(len(rows), -1)):
+            raise ValueError("the rows of a group do not share their prompt; batches must be made of whole groups")
+        prompts.append(rows[0, :split][kept[0, :split].bool()])
+        outputs.append([row[split:][keep[split:].bool()] for row, keep in zip(rows, kept, strict=True)])
+    return prompts, outputs
 
 
-def head_logps(head: Any, hidden: Tensor, labels: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Log-probability of each label (N,) under the head of its hidden row (N, H), and the entropies (N,), by chunks."""
+def _pad(rows: Sequence[Tensor], width: int) -> list[Tensor]:
+    return [torch.nn.functional.pad(row, (0, width - len(row))) for row in rows]
 
-    def chunk(rows: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        logits = head(rows)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
-        normaliser = logits.logsumexp(-1)
-        with torch.no_grad():
-            entropy = normaliser - (torch.softmax(logits, -1) * logits).sum(-1)
-        return logits.gather(-1, targets[:, None])[:, 0] - normaliser, entropy
 
-    if len(hidden) == 0:
-        # Keeps the graph connected, so that a batch of padding has a zero gradient rather than none.
-        nothing = hidden.sum(-1).float()
-        return nothing, nothing.detach()
-    pairs = zip(torch.split(hidden, HEAD_ROWS), torch.split(labels, HEAD_ROWS), strict=True)
-    parts = [checkpoint(chunk, rows, targets, use_reentrant=False) for rows, targets in pairs]
-    return torch.cat([logp for logp, _ in parts]), torch.cat([entropy for _, entropy in parts])
+def _clusters(prompts: Sequence[Tensor]) -> list[list[int]]:
+    """Numbers of the prompts that share a trunk, each with the longest first that it has enough in common with."""
+    clusters: list[list[int]] = []
+    for number in sorted(range(len(prompts)), key=lambda number: -len(prompts[number])):
+        for cluster in clusters:
+            if common_length(prompts[cluster[0]], prompts[number]) >= WORTH_SHARING:
+                cluster.append(number)
+                break
+        else:
+            clusters.append([number])
+    return clusters
+
+
+def through(wrapped: Any, module: Any, call: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Run `call` inside the forward of what wraps the module: DistributedDataParallel reduces only gradients of passes
+    that went through it."""
+    if wrapped is module:
+        return call()
+    original = module.__dict__.get("forward")
+    module.forward = lambda: call()
+    try:
+        result: tuple[Tensor, Tensor] = wrapped()
+    finally:
+        if original is None:
+            del module.forward
+        else:
+            module.forward = original
+    return result

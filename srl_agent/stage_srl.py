@@ -39,16 +39,16 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
     model = load_policy(weights)
     context.check_space(model)
     engine, why_engine = choose_engine(config, machine)
-    loss_pass, why_loss = choose_loss_pass(config, machine, model)
+    loss_pass, why_loss = choose_loss_pass(config, model)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
-    config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"engine": engine})})
+    settled = {"engine": engine, "loss_pass": loss_pass}
+    config = config.model_copy(update={"trainer": config.trainer.model_copy(update=settled)})
     hooks = Hooks(
         lambda step, record: _on_log(context, trainer, step, record),
         lambda step: _on_step(context, trainer, step),
     )
     trainer = SrlTrainer(
         config=config,
-        loss_pass=loss_pass,
         reward=StepReward(context.domain.scorer(config), context.tokenizer),
         stream=StepStream(len(steps.train), config.seed, position),
         on_fill=lambda step, fill, metrics: _on_fill(context, step, fill, metrics),

@@ -2,7 +2,6 @@
 
 Six methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
 fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `loss_pass`, `rollout`, `step_reward`.
-Left out here: sharing of nested prompts across steps, several processes under the shared pass.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from srl_agent.config import Config
 from srl_agent.cpu import SamplingCopy
 from srl_agent.dynamic_sampling import Batch, StepStream, merge_groups, silence
 from srl_agent.fill import Fill
-from srl_agent.loss_pass import grouped_logps
+from srl_agent.loss_pass import grouped_logps, through
 from srl_agent.rollout import sample_groups
 from srl_agent.run_dir import MARKER, write_json
 from srl_agent.step_reward import StepReward, output_metrics, score_metrics
@@ -41,14 +40,12 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         self,
         *,
         config: Config,
-        loss_pass: str,
         reward: StepReward,
         stream: StepStream,
         on_fill: OnFill,
         **trl: Any,
     ) -> None:
-        self.settings, self.loss_pass, self.reward = config, loss_pass, reward
-        self.stream, self.on_fill = stream, on_fill
+        self.settings, self.reward, self.stream, self.on_fill = config, reward, stream, on_fill
         super().__init__(reward_funcs=reward, **trl)
         reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
@@ -167,7 +164,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         compute_aux_loss: bool = False,
         **extra: Any,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        if self.loss_pass == "plain":
+        if self.settings.trainer.loss_pass == "plain":
             return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
                 model,
                 input_ids,
@@ -179,13 +176,20 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
                 **extra,
             )
         with self.accelerator.autocast():
-            logps, entropies = grouped_logps(
-                self.accelerator.unwrap_model(model),
-                input_ids,
-                attention_mask,
-                logits_to_keep,
-                self.num_generations,
-                self.temperature,
+            module = self.accelerator.unwrap_model(model)
+            logps, entropies = through(
+                model,
+                module,
+                lambda: grouped_logps(
+                    module,
+                    input_ids,
+                    attention_mask,
+                    logits_to_keep,
+                    self.num_generations,
+                    self.temperature,
+                    row_tokens=self.settings.trainer.row_tokens,
+                    recompute=self.settings.trainer.gradient_checkpointing,
+                ),
             )
         return logps, entropies if compute_entropy else None, None
 
@@ -225,7 +229,7 @@ def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int,
     srl, trainer = config.srl, config.trainer
     accumulation = srl.prompts_per_step // (srl.micro_batch_prompts * processes)
     return GRPOConfig(
-        **_common(config, folder, accelerated),
+        **_common(config, folder, accelerated, recompute=trainer.loss_pass == "plain"),
         max_steps=max_steps,
         per_device_train_batch_size=srl.micro_batch_prompts * srl.rollouts,
         gradient_accumulation_steps=accumulation,
@@ -262,15 +266,16 @@ def sft_arguments(config: Config, folder: Path, max_steps: int, processes: int, 
     )
 
 
-def _common(config: Config, folder: Path, accelerated: bool) -> dict[str, Any]:
+def _common(config: Config, folder: Path, accelerated: bool, recompute: bool = True) -> dict[str, Any]:
     trainer = config.trainer
+    checkpointing = trainer.gradient_checkpointing and recompute  # the shared pass recomputes by itself
     return {
         "output_dir": str(folder),
         "seed": config.seed,
         "use_cpu": not accelerated,
         "bf16": config.model.dtype == "bfloat16",
-        "gradient_checkpointing": trainer.gradient_checkpointing,
-        "use_cache": not trainer.gradient_checkpointing,  # written into the checkpoint's settings
+        "gradient_checkpointing": checkpointing,
+        "use_cache": not checkpointing,  # written into the checkpoint's settings
         "save_strategy": "steps",
         "save_steps": trainer.save_every,
         "save_total_limit": trainer.keep_checkpoints,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from datasets import Dataset
 
-from srl_agent.config import Config, DynamicSamplingConfig, ModelConfig, SrlConfig
+from srl_agent.config import Config, DynamicSamplingConfig, ModelConfig, SrlConfig, TrainerConfig
 from srl_agent.dynamic_sampling import StepStream
 from srl_agent.fill import Fill
 from srl_agent.stage_srl import training_rows
@@ -22,14 +22,14 @@ GROUPS, OUTPUTS = 4, 3
 Build = Callable[..., SrlTrainer]
 
 
-def make_trainer(folder: Path, model: Any, loss_pass: str, config: Config) -> SrlTrainer:
+def make_trainer(folder: Path, model: Any, loss_pass: Literal["shared", "plain"], config: Config) -> SrlTrainer:
     """A trainer on the toy steps whose fills are remembered in `trainer.fills`."""
+    config = config.model_copy(update={"trainer": TrainerConfig(loss_pass=loss_pass)})
     domain, tokenizer = ToyDomain(), byte_tokenizer()
     rows = training_rows(domain.load_steps(config, len).train)
     fills: list[tuple[Fill, dict[str, float]]] = []
     trainer = SrlTrainer(
         config=config,
-        loss_pass=loss_pass,
         reward=StepReward(domain.scorer(config), tokenizer),
         stream=StepStream(len(rows), seed=0),
         on_fill=lambda step, fill, metrics: fills.append((fill, metrics)),
@@ -49,7 +49,7 @@ def make_trainer(folder: Path, model: Any, loss_pass: str, config: Config) -> Sr
 def build(tmp_path: Path) -> Build:
     """Makes trainers of a float64 model, given the loss pass and settings of dynamic sampling."""
 
-    def make(loss_pass: str = "shared", **sampling: Any) -> SrlTrainer:
+    def make(loss_pass: Literal["shared", "plain"] = "shared", **sampling: Any) -> SrlTrainer:
         srl = SrlConfig(
             prompts_per_step=GROUPS,
             rollouts=OUTPUTS,

@@ -1,4 +1,4 @@
-"""Two processes share one run: one directory, whole batches, metrics over both."""
+"""Two processes share one run: one directory, whole batches, metrics over both, one result by either loss pass."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
 
 from srl_agent.testing import save_tiny
 
@@ -19,25 +23,39 @@ SETTINGS = {
     "srl.max_steps": 2,
     "srl.prompts_per_step": 4,
     "srl.rollouts": 3,
-    "srl.learning_rate": 1e-2,
+    "srl.learning_rate": 1e-3,
     "srl.max_completion_tokens": 8,
     "srl.dynamic_sampling.max_refills": 20,
     "trainer.threads": 1,
 }
 
 
-def test_two_processes_fill_one_batch_and_write_one_run(tmp_path: Path) -> None:
-    save_tiny(tmp_path / "model")
-    options = [f"{key}={value}" for key, value in {**SETTINGS, "model.name": tmp_path / "model"}.items()]
+def train(folder: Path, loss_pass: str) -> tuple[Path, str]:
+    """The run directory and the terminal output of a run of two processes."""
+    settings = {**SETTINGS, "model.name": folder / "model", "trainer.loss_pass": loss_pass}
     words = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "srl_agent", "train"]
     words += ["--domain", "srl_agent.testing:ToyDomain", "--preset", "smoke"]
-    words += [part for option in options for part in ("--set", option)]
+    words += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    place = folder / loss_pass
+    place.mkdir()
+    result = subprocess.run(words, cwd=place, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    (run,) = (tmp_path / "runs").iterdir()
-    assert "2 processes" in result.stdout
-    assert "loss pass  plain" in result.stdout
+    (run,) = (place / "runs").iterdir()
+    return run, result.stdout
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("two")
+    save_tiny(folder / "model")
+    return train(folder, "shared")
+
+
+def test_two_processes_fill_one_batch_and_write_one_run(shared: tuple[Path, str]) -> None:
+    run, output = shared
+    assert "2 processes" in output
+    assert "loss pass  shared" in output
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     updates = [row for row in rows if "srl/groups_used" in row]
     assert [row["srl/groups_used"] for row in updates] == [4.0, 4.0]
@@ -45,3 +63,12 @@ def test_two_processes_fill_one_batch_and_write_one_run(tmp_path: Path) -> None:
         groups = [json.loads(line) for line in (run / f"samples/srl-{row['step']:06d}.jsonl").read_text().splitlines()]
         assert row["srl/kept_ratio"] == sum(group["kept"] for group in groups) / len(groups)
         assert len(groups) % 2 == 0  # both processes sample as many
+
+
+def test_the_shared_pass_reduces_gradients_over_processes_as_the_plain_one_does(shared: tuple[Path, str]) -> None:
+    plain = train(shared[0].parents[2], "plain")[0]
+    ours, theirs = (load_file(run / "srl" / "checkpoint-2" / "model.safetensors") for run in (shared[0], plain))
+    start = load_file(shared[0].parents[2] / "model" / "model.safetensors")
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight, atol=1e-5, rtol=0)
+    assert any((weight - start[name]).abs().max() > 1e-3 for name, weight in theirs.items())
