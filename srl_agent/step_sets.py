@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,6 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from srl_agent.config import DataConfig
+from srl_agent.data_gates import chosen_gates, gate_settings, gates_line
 from srl_agent.domain import StepSets
 from srl_agent.errors import ConfigError
 from srl_agent.floors import evenly
@@ -18,6 +19,7 @@ from srl_agent.wording import plural
 from trajectories.context import Context, parse_context
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
+from trajectories.gates import GateReport, run_gates
 from trajectories.records import Action, Episode, Message, StepExample, Turn
 from trajectories.report import LossReport
 from trajectories.repositories import repository_of
@@ -39,10 +41,11 @@ TOKENS_A_MESSAGE = 8
 
 @dataclass(frozen=True)
 class StepData:
-    """Step sets, and the report of what reading the episodes lost."""
+    """Step sets, and the reports of what reading the episodes lost and what the gates found."""
 
     sets: StepSets
     report: LossReport
+    gates: GateReport
 
 
 @dataclass(frozen=True)
@@ -55,19 +58,24 @@ class _Cut:
 
 
 def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[[str], int]) -> StepData:
-    """Read the episodes that `data` names, leave out failed ones, hold out whole tasks, cut into steps.
+    """Read the episodes that `data` names, leave out failed ones, ask the gates, hold out whole tasks, cut into steps.
 
+    What a gate objects to at one step is no target there, but stays in the context of later steps.
     Raises ParseError where the file cannot be read or no training step is left, ConfigError for an impossible
     `data.context`. `StepSets.digest` is the SHA-256 of names and contents of the files read.
     """
     context_of(data)  # refused before a large file is read
+    names, gate_facts = chosen_gates(data.gates), gate_settings(data)
     episodes, report, digest = _read(data)
     solved = [encodable(episode) for episode in episodes if episode.resolved is not False]
     if not solved:
         raise ParseError(f"{_name(data)}: all {len(episodes)} episodes failed their task; expected some that did not")
-    train, held_out = split_held_out(solved, data.held_out_episodes, SPLIT_SEED, SPLITS[data.split])
+    gated = run_gates(solved, names, gate_facts)
+    if not gated.kept:
+        raise ParseError(f"{_name(data)}: the gates left no episode: {gates_line(gated.report)}")
+    train, held_out = split_held_out(gated.kept, data.held_out_episodes, SPLIT_SEED, SPLITS[data.split])
     fits = token_budget(data.max_prompt_tokens, count_tokens)
-    train_cut, held_out_cut = (_cut(some, data, system_prompt, fits) for some in (train, held_out))
+    train_cut, held_out_cut = (_cut(some, data, system_prompt, fits, gated.dropped_steps) for some in (train, held_out))
     if not train_cut.steps:
         raise ParseError(_nothing_left(data, train, train_cut))
     summary = [
@@ -76,11 +84,12 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
         f"{len(held_out_cut.steps)} of {plural(len(held_out), 'episode')} held out, context {data.context}",
         *_of_the_split(data, train, held_out),
         *_left_out(data, report, len(episodes) - len(solved), train_cut, held_out_cut),
+        *filter(None, [gates_line(gated.report)]),
     ]
     thinned = evenly(held_out_cut.steps, data.held_out_steps)
     if len(thinned) < len(held_out_cut.steps):
         summary.append(f"evaluated: {len(thinned)} of the held-out steps, evenly spread (data.held_out_steps)")
-    return StepData(StepSets(train_cut.steps, thinned, tuple(summary), digest), report)
+    return StepData(StepSets(train_cut.steps, thinned, tuple(summary), digest), report, gated.report)
 
 
 def token_budget(most: int, count_tokens: Callable[[str], int]) -> Fits:
@@ -116,13 +125,23 @@ def _read(data: DataConfig) -> tuple[list[Episode], LossReport, str]:
         return episodes, report, sources_digest(sources)  # after reading: a pipe is hashed on the way
 
 
-def _cut(episodes: Sequence[Episode], data: DataConfig, system_prompt: str, fits: Fits) -> _Cut:
-    results = [episode_steps(episode, data, system_prompt, fits) for episode in episodes]
+def _cut(
+    episodes: Sequence[Episode],
+    data: DataConfig,
+    system_prompt: str,
+    fits: Fits,
+    no_targets: Mapping[str, Collection[int]],
+) -> _Cut:
+    results = [
+        episode_steps(episode, data, system_prompt, fits, no_targets.get(episode.traj_id, ())) for episode in episodes
+    ]
     steps = [step for result in results for step in result.steps]
     return _Cut(steps, sum(result.dropped for result in results), sum(result.shortened for result in results))
 
 
-def episode_steps(episode: Episode, data: DataConfig, system_prompt: str, fits: Fits) -> StepsResult:
+def episode_steps(
+    episode: Episode, data: DataConfig, system_prompt: str, fits: Fits, no_targets: Collection[int] = ()
+) -> StepsResult:
     """The steps of one episode as `data` sets them; ConfigError for an impossible `data.context`."""
     return make_steps(
         episode,
@@ -131,6 +150,7 @@ def episode_steps(episode: Episode, data: DataConfig, system_prompt: str, fits: 
         max_observation_chars=data.max_observation_chars,
         keep_last_step=data.keep_last_step,
         fits=fits,
+        no_targets=no_targets,
     )
 
 

@@ -42,12 +42,14 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     parser.add_argument("output", metavar="OUTPUT", help="the Episode JSONL file to write")
     parser.add_argument("--report", metavar="FILE.json", help="also write the loss report, place by place")
+    _add_gates(parser, default="none")
 
 
 def _add_stats(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     _add_tokenizer(parser, "also give lengths in tokens, under this model's tokenizer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    _add_gates(parser, default="all")
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +68,7 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
         "--split", choices=("episode", "repository"), help="what is held out as a whole; sets data.split"
     )
     _add_step_settings(parser)
+    _add_gates(parser)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +76,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="the JSONL file to write")
     parser.add_argument("--to", required=True, metavar="NAME", help="trl-sft, trl-sft-steps, steps, pivot or atif")
     _add_step_settings(parser)
+    _add_gates(parser)
 
 
 def _add_step_settings(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +85,20 @@ def _add_step_settings(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting such as data.keep_last_step=true"
     )
     _add_tokenizer(parser, "model whose tokenizer counts tokens; without it they are estimated")
+
+
+def _add_gates(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """Without a default, the setting `data.gates` has the say."""
+    shown = default or "data.gates, which is default"
+    parser.add_argument(
+        "--gates", default=default, metavar="NAMES", help=f"none, default, all, or names with commas ({shown})"
+    )
+    parser.add_argument(
+        "--tasks", action="append", metavar="PATH", help="rows of the episodes' own tasks: hidden tests, gold patches"
+    )
+    parser.add_argument(
+        "--evaluation", action="append", metavar="PATH", help="rows of an evaluation set that no episode may be of"
+    )
 
 
 def _add_tokenizer(parser: argparse.ArgumentParser, what: str) -> None:

@@ -20,12 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from srl_agent.wording import plural
+from trajectories.gates import GateReport
 from trajectories.report import LossReport
 from trajectories.store import write_atomically
 
 # C0, DEL and C1 but not tab and line feed; lone surrogates, which no terminal encoding takes.
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+EXAMPLE_CHARS = 60
+"""Characters shown of what a gate objects to; the JSON has more."""
 PLAIN_WIDTH = 120
 """Columns where no terminal says how many it has."""
 
@@ -89,6 +92,36 @@ def print_report(console: Console, report: LossReport) -> None:
     ]
     if rows:
         print_table(console, "dropped", ("what and why", "rows", "messages", "first at"), rows)
+
+
+def print_gates(console: Console, report: GateReport) -> None:
+    """What each gate found, with examples; nothing where none was asked."""
+    if not report.gates:
+        return
+    say(
+        console,
+        f"gates: {report.episodes_kept} of {plural(report.episodes_read, 'episode')} kept; "
+        f"{report.steps_kept} of {plural(report.steps_read, 'step')} fit to be targets",
+    )
+    found = [row for row in report.rows() if report.gates[row[0]].findings]
+    if found:
+        rows = [(name, kind, str(episodes), str(steps or "-")) for name, kind, episodes, steps, _ in found]
+        print_table(console, "gates that found something", ("gate", "drops an", "in episodes", "steps"), rows)
+    for name, *_ in found:
+        for example in report.gates[name].examples:
+            place = example.traj_id if example.step is None else f"{example.traj_id} step {example.step}"
+            say(console, f"  {name}: {place}: {example.reason}{_excerpt(example.excerpt)}")
+    quiet = [name for name, gate in report.gates.items() if not gate.findings and not gate.idle]
+    if quiet:
+        say(console, f"nothing found by {', '.join(quiet)}")
+    for name, gate in report.gates.items():
+        if gate.idle:
+            say(console, f"not run: {name}: {gate.idle}")
+
+
+def _excerpt(text: str) -> str:
+    shown = text if len(text) <= EXAMPLE_CHARS else f"{text[:EXAMPLE_CHARS]}..."
+    return f": {shown}" if text else ""
 
 
 def warn_of_losses(console: Console, report: LossReport) -> None:

@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from srl_agent.commands.data.console import open_console, print_report, say, warn_of_losses, write_json
+from srl_agent.commands.data.console import open_console, print_gates, print_report, say, warn_of_losses, write_json
+from srl_agent.commands.data.settings import config_of
+from srl_agent.data_gates import chosen_gates, gate_settings, gates_line
 from srl_agent.errors import ConfigError
 from srl_agent.wording import plural
+from trajectories.errors import ParseError
 from trajectories.formats import iter_episodes
+from trajectories.gates import GateTally, gate_episodes
+from trajectories.records import Episode
 from trajectories.report import Tally
 from trajectories.store import write_episodes
 
 
 def convert(args: argparse.Namespace) -> int:
-    """Stream the episodes from INPUT to OUTPUT; raises ParseError, ConfigError and OSError."""
+    """Stream the episodes from INPUT to OUTPUT; raises ParseError, ConfigError and OSError.
+
+    Gates, where asked, drop episodes; what they find at single steps is reported only, as an episode holds them all.
+    """
     refuse_same(args.input, args.output)
-    tally = Tally()
-    count = write_episodes(args.output, iter_episodes(args.input, args.format, tally))
+    data = config_of(args).data
+    tally, gates = Tally(), GateTally()
+    gated = gate_episodes(
+        iter_episodes(args.input, args.format, tally), chosen_gates(data.gates), gate_settings(data), gates
+    )
+    kept = (one.episode for one in gated if one.kept)
+    count = write_episodes(args.output, _some(kept, f"{args.input}: the gates left no episode", gates))
     console = open_console()
     print_report(console, tally.report())
+    print_gates(console, gates.report())
     if args.report:
-        write_json(Path(args.report), tally.report().to_json())
+        write_json(Path(args.report), {**tally.report().to_json(), "gates": gates.report().to_json()})
         say(console, f"wrote {args.report}: the loss report")
     say(console, f"wrote {args.output}: {plural(count, 'episode')}")
     warn_of_losses(console, tally.report())
     return 0
+
+
+def _some(episodes: Iterable[Episode], message: str, gates: GateTally) -> Iterator[Episode]:
+    """The episodes; ParseError at the end where there was none, so that no empty file is written."""
+    empty = True
+    for episode in episodes:
+        empty = False
+        yield episode
+    if empty:
+        raise ParseError(f"{message}: {gates_line(gates.report())}")
 
 
 def refuse_same(source: str, target: str) -> None:

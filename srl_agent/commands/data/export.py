@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from srl_agent.commands.data.console import open_console, print_report, say, warn_of_losses
+from srl_agent.commands.data.console import open_console, print_gates, print_report, say, warn_of_losses
 from srl_agent.commands.data.convert import refuse_same
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
+from srl_agent.data_gates import chosen_gates, gate_settings
 from srl_agent.errors import ConfigError
 from srl_agent.step_sets import encodable, episode_steps, token_budget
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain
@@ -18,9 +19,9 @@ from srl_agent.wording import plural
 from trajectories.errors import ParseError
 from trajectories.exports import EXPORTS, ExportSettings, find_export
 from trajectories.formats import iter_episodes
+from trajectories.gates import Gated, GateTally, gate_episodes
 from trajectories.records import Episode, StepExample
 from trajectories.report import Tally
-from trajectories.steps import StepsResult
 from trajectories.store import write_atomically
 
 
@@ -30,10 +31,19 @@ class CountedSteps:
     def __init__(self, config: Config, count_tokens: Callable[[str], int]) -> None:
         self._data = config.data
         self._fits = token_budget(config.data.max_prompt_tokens, count_tokens)
+        self._no_targets: dict[str, frozenset[int]] = {}
         self.dropped = 0
 
+    def kept(self, episodes: Iterable[Gated]) -> Iterator[Episode]:
+        """The episodes that the gates keep, remembering the steps that are no targets."""
+        for gated in episodes:
+            if gated.kept:
+                self._no_targets = {gated.episode.traj_id: gated.dropped_steps}
+                yield gated.episode
+
     def __call__(self, episode: Episode) -> tuple[StepExample, ...]:
-        result: StepsResult = episode_steps(episode, self._data, SYSTEM_PROMPT, self._fits)
+        no_targets = self._no_targets.get(episode.traj_id, ())
+        result = episode_steps(episode, self._data, SYSTEM_PROMPT, self._fits, no_targets)
         self.dropped += result.dropped
         return result.steps
 
@@ -46,13 +56,15 @@ def export(args: argparse.Namespace) -> int:
     config = config_of(args)
     steps_of = CountedSteps(config, token_counter(args.tokenizer))
     settings = ExportSettings(SYSTEM_PROMPT, steps_of, SweDomain().supervised_target, config.data.max_observation_chars)
-    tally = Tally()
+    tally, gates = Tally(), GateTally()
     episodes = map(encodable, iter_episodes(args.input, args.format, tally))
-    rows = find_export(args.to).rows(episodes, settings)
+    gated = gate_episodes(episodes, chosen_gates(config.data.gates), gate_settings(config.data), gates)
+    rows = find_export(args.to).rows(steps_of.kept(gated), settings)
     lines = _some(map(json.dumps, rows), f"{args.input}: nothing to export as {args.to}; {_remedy(config)}")
     count = write_atomically(Path(args.output), lines)
     console = open_console()
     print_report(console, tally.report())
+    print_gates(console, gates.report())
     if steps_of.dropped:
         limit = config.data.max_prompt_tokens
         say(console, f"left out - steps whose prompt exceeds {limit} tokens: {steps_of.dropped}")

@@ -13,16 +13,23 @@ CHARS_A_TOKEN = 4
 """Without a tokenizer, a token is taken to be this many characters."""
 ESTIMATED = f"tokens estimated as characters / {CHARS_A_TOKEN}; --tokenizer NAME counts them"
 
-OWN = {"input": "data.path", "format": "data.format", "context": "data.context", "split": "data.split"}
+OWN = {
+    "input": "data.path",
+    "format": "data.format",
+    "context": "data.context",
+    "split": "data.split",
+    "gates": "data.gates",
+    "tasks": "data.task_sets",
+    "evaluation": "data.evaluation_sets",
+}
 """Options with a setting of their own."""
 
 
 def config_of(args: argparse.Namespace) -> Config:
     """The configuration that the options describe; options of their own name win over `--set`."""
     own = {setting: getattr(args, option, None) for option, setting in OWN.items()}
-    return load_config(
-        overrides=[*split_settings(args.set), *((key, json.dumps(value)) for key, value in own.items() if value)]
-    )
+    given = [(key, json.dumps(value)) for key, value in own.items() if value]
+    return load_config(overrides=[*split_settings(getattr(args, "set", [])), *given])
 
 
 def token_counter(name: str | None) -> Callable[[str], int]:

@@ -10,9 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
-from srl_agent.commands.data.console import open_console, print_report, print_table, warn_of_losses
-from srl_agent.commands.data.settings import token_counter
+from srl_agent.commands.data.console import open_console, print_gates, print_report, print_table, warn_of_losses
+from srl_agent.commands.data.settings import config_of, token_counter
+from srl_agent.data_gates import chosen_gates, gate_settings
 from trajectories.formats import read_episodes
+from trajectories.gates import GateReport, run_gates
 from trajectories.report import LossReport
 from trajectories.stats import EpisodeStats, Lengths, Spread, stats_by_format
 
@@ -20,24 +22,28 @@ from trajectories.stats import EpisodeStats, Lengths, Spread, stats_by_format
 def stats(args: argparse.Namespace) -> int:
     """Print the figures; raises ParseError, and ModelError where the tokenizer cannot be loaded."""
     count_tokens = token_counter(args.tokenizer) if args.tokenizer else None
+    data = config_of(args).data
+    names, settings = chosen_gates(data.gates), gate_settings(data)
     episodes, report = read_episodes(args.input, args.format)
+    gates = run_gates(episodes, names, settings).report
     by_format = stats_by_format(episodes, count_tokens)
     if args.json:
-        print(json.dumps(_as_json(by_format, report), indent=2))
+        print(json.dumps(_as_json(by_format, report, gates), indent=2))
         return 0
     console = open_console()
     for name, figures in by_format.items():
         _print_stats(console, name, figures)
     print_report(console, report)
+    print_gates(console, gates)
     warn_of_losses(console, report)
     return 0
 
 
-def _as_json(by_format: Mapping[str, EpisodeStats], report: LossReport) -> dict[str, Any]:
+def _as_json(by_format: Mapping[str, EpisodeStats], report: LossReport, gates: GateReport) -> dict[str, Any]:
     formats = {
         name: {**asdict(figures), "resolved_share": figures.resolved_share} for name, figures in by_format.items()
     }
-    return {"formats": formats, "report": report.to_json()}
+    return {"formats": formats, "report": report.to_json(), "gates": gates.to_json()}
 
 
 def _print_stats(console: Console, name: str, figures: EpisodeStats) -> None:

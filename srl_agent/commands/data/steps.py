@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from srl_agent.commands.data.console import open_console, print_report, print_table, say, warn_of_losses
+from srl_agent.commands.data.console import open_console, print_gates, print_report, print_table, say, warn_of_losses
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
 from srl_agent.step_sets import load_step_data
@@ -27,6 +27,7 @@ def steps(args: argparse.Namespace) -> int:
     if not args.tokenizer:
         say(console, ESTIMATED)
     print_report(console, loaded.report)
+    print_gates(console, loaded.gates)
     _print_floors(console, config, SweDomain().floors(config, loaded.sets.train))
     for name, rows in (("train", loaded.sets.train), ("held_out", loaded.sets.held_out)):
         path = Path(args.output) / f"{name}.jsonl"
