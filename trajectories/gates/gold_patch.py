@@ -66,7 +66,7 @@ def telling_lines(texts: Iterable[str]) -> frozenset[str]:
 
 
 def _bare(line: str) -> str:
-    """Without what editors set before a line: its number and a tab, or a diff's sign."""
+    """Without what editors set before a line: its number and a tab, or a diff's sign of an addition."""
     head, tab, rest = line.partition("\t")
     plain = rest if tab and head.strip().isdigit() else line
-    return plain.strip()
+    return plain.strip().removeprefix("+").strip()

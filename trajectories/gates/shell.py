@@ -189,6 +189,9 @@ def _without_options(words: list[str]) -> list[str]:
 def _redirects(node: Node) -> list[Node]:
     """The redirections of a command: its own, and those of the statement around it."""
     found = [child for child in node.named_children if child.type.endswith("redirect")]
+    while node.parent is not None and node.parent.type == "list" and node.parent.named_children[-1] == node:
+        # The parser hangs the redirection of `a && b > c` on the whole, the shell on `b`.
+        node = node.parent
     parent = node.parent
     if parent is not None and parent.type == "redirected_statement" and parent.named_children[0] == node:
         found += [child for child in parent.named_children if child.type.endswith("redirect")]
