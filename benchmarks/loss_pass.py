@@ -22,10 +22,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from srl_agent.models import resolve_model
 from srl_agent.tree_pass import grow, tree_logps
+from trajectories.demo import EPISODES
 
 METHODS = ("stock", "fair", "step", "tree", "tree-recompute")
 """`step` computes each step's prompt once (no trunk shared among steps), `tree` one trunk for all."""
@@ -55,12 +56,14 @@ def main() -> None:
         compare(args)
 
 
-def rows(args: argparse.Namespace, vocabulary: int) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
-    """Prompts and outputs of random tokens: lengths are what costs, not words."""
-    generator = torch.Generator().manual_seed(0)
+def rows(args: argparse.Namespace) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
+    """Prompts and outputs cut from the text of the bundled episodes, one after the other."""
+    tokenizer = AutoTokenizer.from_pretrained(resolve_model(args.model))
+    text = tokenizer(EPISODES.read_text(encoding="utf-8")[:400_000], verbose=False)["input_ids"]
+    tokens = iter(text * (1 + 40 * args.trunk * args.steps // len(text)))
 
     def draw(count: int) -> torch.Tensor:
-        return torch.randint(5, vocabulary, (count,), generator=generator)
+        return torch.tensor([next(tokens) for _ in range(count)])
 
     first = args.trunk // 3
     grown = [first + (args.trunk - first) * k // max(args.steps - 1, 1) for k in range(args.steps)]
@@ -81,7 +84,7 @@ def measure(args: argparse.Namespace) -> None:
         model.model.layers = model.model.layers[: args.layers]
         model.config.num_hidden_layers = args.layers
     model.to(args.device).train()
-    prompts, outputs = rows(args, model.config.vocab_size)
+    prompts, outputs = rows(args)
     prompts = [prompt.to(args.device) for prompt in prompts]
     outputs = [[output.to(args.device) for output in group] for group in outputs]
     weights = torch.randn(args.steps, args.outputs, args.length, generator=torch.Generator().manual_seed(1))
@@ -133,7 +136,6 @@ def fair(args: argparse.Namespace, model: Any, prompts: Any, outputs: Any, weigh
 
 def trl_trainer(model: Any, args: argparse.Namespace) -> Any:
     """A stock GRPOTrainer around the model."""
-    from transformers import AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer
 
     settings = GRPOConfig(

@@ -28,7 +28,7 @@ LIGHT_MODULES = (
     "srl_agent.cli",
 )
 HEAVY = ("torch", "transformers", "trl", "datasets", "accelerate")
-PARSERS = {"msgspec", "backports", "compression"}
+PARSERS = {"msgspec", "backports", "compression", "datasketch", "tree_sitter", "tree_sitter_bash"}
 """Small parsers that `trajectories` may import besides the standard library."""
 ON_DEMAND = {
     "trajectories/tables.py": {"pyarrow"},
