@@ -496,6 +496,8 @@ ACCEPTED = [
     "ERROR: Could not find a version that satisfies the requirement foo",
     "unknown command: foo",
     "Invalid command line arguments",
+    "Function main not found! Instead, here is the disassembly of equivalent function FUN_0040061d:",
+    "ERROR:\nInvalid `view_range` parameter: [100, 150]. Its second element `150` should be smaller than 122.",
 ]
 
 

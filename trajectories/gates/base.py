@@ -41,8 +41,12 @@ class GateSettings:
     """Rows of the episodes' own tasks by instance id (`read_tasks`): gold patches and hidden tests."""
     evaluation: tuple[TaskFacts, ...] = ()
     """Rows of the evaluation sets, which no episode may be of."""
-    same_statement: float = 0.6
-    """Share of an evaluation problem statement's word 5-grams whose presence in a task makes it the same."""
+    same_statement: float = 0.65
+    """Share of an evaluation problem statement's word 5-grams whose presence in a task makes it the same.
+
+    Two rows of SWE-bench Verified that share an issue template reach 0.63; a statement with 3 % of its words dropped
+    keeps 0.85 on average.
+    """
     gold_share: float = 0.8
     """Share of the gold patch's added lines, written verbatim and never seen, that is a copy."""
     gold_lines: int = 8

@@ -27,6 +27,8 @@ _FRAMES = (
     re.compile(r"()ISSUE:\s*(.*?)\s*INSTRUCTIONS:", re.DOTALL),
 )
 _OPENING = re.compile(r"(?:Consider the following )?(?:PR description|issue)\s*:\s*")
+_PARAGRAPHS = 20
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _WORD = re.compile(r"\w+")
 _SMITH = re.compile(r"\.([0-9a-f]{7,40})(?:\.|$)")
 
@@ -85,8 +87,10 @@ class Contamination:
         words = shingles(task)
         if not words or not self._statements:
             return None
-        queries = {text: shingles(text) for text in (task, statement_of(task))}
-        names = {name for found in queries.values() if found for name in self._index.query(_min_hash(found))}
+        # A short statement in a long frame of unknown shape is only found by its own paragraphs.
+        paragraphs = sorted(_PARAGRAPH.split(task), key=len, reverse=True)[:_PARAGRAPHS]
+        queries = {shingles(text) for text in (task, statement_of(task), *paragraphs)}
+        names = {name for found in queries if found for name in self._index.query(_min_hash(found))}
         shares = ((len(self._statements[name] & words) / len(self._statements[name]), name) for name in sorted(names))
         share, name = max(shares, default=(0.0, ""))
         return (name, share) if share >= self._share else None

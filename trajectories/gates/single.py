@@ -23,7 +23,7 @@ _COMPLAINTS = re.compile(
     |(?:Tool|Function)\ call(?:\ argument)?s?\ (?:validation\ )?(?:error|failed)
     |Error\ (?:parsing|validating)\ (?:tool|function|arguments?|the\ tool)
     |(?:Error:\ )?(?:Missing|Missing\ the)\ required\ (?:parameter|argument)s?
-    |(?:Error:\ )?(?:Function|Tool)\ ['"`]?[\w.-]+['"`]?\ 
+    |(?:Error:\ )?(?:Function|Tool)\ ['"`][\w.-]+['"`]\ 
       (?:not\ found|is\ not\ (?:a\ )?(?:registered|known|available|valid))
     |(?:Error:\ )?(?:Unknown|Unrecognized|Invalid)\ (?:function|tool|command)\b[^\n]{0,80}
       (?:tool|function|allowed|available|[`'"])
@@ -31,7 +31,7 @@ _COMPLAINTS = re.compile(
     |Failed\ to\ parse\ (?:tool|function|arguments)
     |(?:Parameter|Argument)\ [`'"]\w+[`'"]\ is\ required
     |Unexpected\ argument
-    |Invalid\ `\w+`\ parameter
+    |Invalid\ `\w+`\ parameter:[^\n]{0,120}\ should\ be\ an?\ (?:list|string|integer|number|boolean|one\ of)
     |Cannot\ execute\ multiple\ commands\ at\ once
     |(?:Please\ always\ provide|Your\ last\ output\ did\ not)
     |Format\ error
