@@ -11,10 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srl_agent.tree_pass import BRANCH_TOKENS, common_length, decoder_of, grow, tree_logps
-
-WORTH_SHARING = 32
-"""Prompts that begin with this many tokens in common are put on one trunk."""
+from srl_agent.tree_pass import BRANCH_TOKENS, clusters, decoder_of, grow, tree_logps
 
 
 def why_not_shared(model: Any) -> str:
@@ -64,7 +61,7 @@ def grouped_logps(
     prompts, outputs = _unpad(ids, mask, completion_width, size)
     logps: list[Tensor] = [ids.new_zeros(0)] * len(ids)
     entropies = list(logps)
-    for members in _clusters(prompts):
+    for members in clusters(prompts):
         tree = grow([prompts[group] for group in members], [outputs[group] for group in members])
         found = tree_logps(model, tree, temperature, row_tokens=row_tokens, recompute=recompute)
         for place, group in enumerate(members):
@@ -86,19 +83,6 @@ def _unpad(ids: Tensor, mask: Tensor, width: int, size: int) -> tuple[list[Tenso
 
 def _pad(rows: Sequence[Tensor], width: int) -> list[Tensor]:
     return [torch.nn.functional.pad(row, (0, width - len(row))) for row in rows]
-
-
-def _clusters(prompts: Sequence[Tensor]) -> list[list[int]]:
-    """Numbers of the prompts that share a trunk, each with the longest first that it has enough in common with."""
-    clusters: list[list[int]] = []
-    for number in sorted(range(len(prompts)), key=lambda number: -len(prompts[number])):
-        for cluster in clusters:
-            if common_length(prompts[cluster[0]], prompts[number]) >= WORTH_SHARING:
-                cluster.append(number)
-                break
-        else:
-            clusters.append([number])
-    return clusters
 
 
 def through(wrapped: Any, module: Any, call: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,7 @@
-"""Sample G outputs for each prompt with transformers, each prompt computed once for its G outputs."""
+"""Sample G outputs for each prompt with transformers, each prompt computed once for its G outputs.
+
+Prompts that begin alike, as those of one episode do, share that beginning too (`srl_agent.tree_pass`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import DynamicCache, GenerationConfig
+
+from srl_agent.tree_pass import Branch, KeyValues, clusters, decoder_of, grow, run_branches, run_trunk
 
 MAX_SEQUENCES = 64
 """Sequences decoded at once; more are done in turns, which bounds the key/value cache."""
@@ -65,16 +71,8 @@ def _sample_chunk(
     model: Any, prompts: Sequence[Sequence[int]], rollouts: int, settings: GenerationConfig
 ) -> list[list[int]]:
     ids, mask = _pad_left(prompts, settings.pad_token_id, model.device)  # (B, P)
-    cache = DynamicCache(config=model.config)
-    if ids.shape[1] > 1:
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        model.model(
-            input_ids=ids[:, :-1],
-            attention_mask=mask[:, :-1],
-            position_ids=positions[:, :-1],
-            past_key_values=cache,
-            use_cache=True,
-        )
+    cache = _filled_cache(model, [torch.tensor(prompt, device=model.device) for prompt in prompts])
+    if cache.get_seq_length():
         cache.batch_repeat_interleave(rollouts)
     sequences = model.generate(
         ids.repeat_interleave(rollouts, dim=0),  # (B*G, P)
@@ -84,6 +82,41 @@ def _sample_chunk(
     )
     new = sequences[:, ids.shape[1] :].tolist()  # (B*G, T)
     return [_until_end(row, settings.eos_token_id) for row in new]
+
+
+def _filled_cache(model: Any, prompts: Sequence[Tensor]) -> DynamicCache:
+    """Keys and values of all but the last token of each prompt, (B, heads, P-1, head size), padded on the left."""
+    cache, width = DynamicCache(config=model.config), max(len(prompt) for prompt in prompts) - 1
+    if width == 0:
+        return cache
+    rows: list[KeyValues] = [[]] * len(prompts)
+    for members in clusters(prompts):
+        for number, filled in zip(members, prefill(model, [prompts[number] for number in members]), strict=True):
+            rows[number] = filled
+    for layer, of_rows in enumerate(zip(*rows, strict=True)):
+        padded = [[pad(part, (0, 0, width - part.shape[2], 0)) for part in pair] for pair in of_rows]
+        cache.update(torch.cat([keys for keys, _ in padded]), torch.cat([values for _, values in padded]), layer)
+    return cache
+
+
+def prefill(model: Any, prompts: Sequence[Tensor]) -> list[KeyValues]:
+    """Keys and values of all but the last token of each prompt, what they begin with in common computed once."""
+    decoder, tree = decoder_of(model), grow(prompts, [[]] * len(prompts))
+    trunk = run_trunk(decoder, tree.trunk)
+    if not trunk:  # prompts of one token
+        config = model.config
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        nothing = next(decoder.parameters()).new_zeros(1, config.num_key_value_heads, 0, size)
+        return [[(nothing, nothing)] * config.num_hidden_layers] * len(prompts)
+    filled = []
+    for branch in tree.branches:
+        own = [(keys[:, :, : branch.point], values[:, :, : branch.point]) for keys, values in trunk]
+        if len(branch.stem) > 1:
+            _, stem = run_branches(decoder, trunk, [Branch(branch.point, branch.stem[:-1], ())])
+            pairs = zip(own, stem, strict=True)
+            own = [(torch.cat([k, s], dim=2), torch.cat([v, t], dim=2)) for (k, v), (s, t) in pairs]
+        filled.append(own)
+    return filled
 
 
 def _pad_left(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -26,6 +26,10 @@ BRANCH_TOKENS = 4096
 """Tokens of branches computed as one row, and kept for the backward pass, before the next row begins."""
 
 
+WORTH_SHARING = 32
+"""Prompts that begin with this many tokens in common are put on one trunk."""
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """One prompt's outputs."""
@@ -68,6 +72,19 @@ def grow(prompts: Sequence[Tensor], outputs: Sequence[Sequence[Tensor]]) -> Tree
     return Tree(spine[: max(points)], branches)
 
 
+def clusters(prompts: Sequence[Tensor]) -> list[list[int]]:
+    """Numbers of the prompts that share a trunk, each with the longest first that it has enough in common with."""
+    found: list[list[int]] = []
+    for number in sorted(range(len(prompts)), key=lambda number: -len(prompts[number])):
+        for cluster in found:
+            if common_length(prompts[cluster[0]], prompts[number]) >= WORTH_SHARING:
+                cluster.append(number)
+                break
+        else:
+            found.append([number])
+    return found
+
+
 def common_length(first: Tensor, second: Tensor) -> int:
     """How many tokens two sequences begin with in common."""
     size = min(len(first), len(second))
@@ -85,7 +102,7 @@ def tree_logps(
     `recompute` computes activations twice to hold one layer of the trunk and one row of branches at a time.
     """
     decoder, head = decoder_of(model), model.get_output_embeddings()
-    cache = _run_trunk(decoder, tree.trunk, recompute)
+    cache = run_trunk(decoder, tree.trunk, recompute)
     logps: list[list[Tensor]] = [[] for _ in tree.branches]
     entropies: list[list[Tensor]] = [[] for _ in tree.branches]
     for row in rows_of(tree, row_tokens):
@@ -125,7 +142,8 @@ KeyValues = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer, (1, heads, T, head size)."""
 
 
-def _run_trunk(decoder: Any, trunk: Tensor, recompute: bool) -> KeyValues:
+def run_trunk(decoder: Any, trunk: Tensor, recompute: bool = False) -> KeyValues:
+    """Keys and values of the trunk, with their graph where gradients are on."""
     if not len(trunk):
         return []
     cache = DynamicCache(config=decoder.config)
@@ -140,9 +158,16 @@ def _run_row(
 ) -> tuple[Tensor, Tensor]:
     """One row of branches on the trunk's cache: log-probabilities and entropies of its output tokens, in order."""
     branches = [tree.branches[index] for index in row]
+    hidden, _ = run_branches(decoder, trunk, branches)
+    _, sources, labels = _places(branches, hidden.device)
+    return head_logps(head, hidden[sources], labels, temperature)
+
+
+def run_branches(decoder: Any, trunk: KeyValues, branches: Sequence[Branch]) -> tuple[Tensor, KeyValues]:
+    """Hidden states (R, H) and keys and values of the branches' tokens as one row, each on its part of the trunk."""
     reach = max(branch.point for branch in branches)
     ids = torch.cat([torch.cat([branch.stem, *branch.outputs]) for branch in branches])  # (R,)
-    positions, sources, labels = _places(branches, ids.device)
+    positions, _, _ = _places(branches, ids.device)
     cache = DynamicCache(config=decoder.config)
     for layer, (keys, values) in enumerate(trunk):
         cache.update(keys[:, :, :reach], values[:, :, :reach], layer)
@@ -158,7 +183,7 @@ def _run_row(
         past_key_values=cache,
         use_cache=True,
     ).last_hidden_state[0]
-    return head_logps(head, hidden[sources], labels, temperature)
+    return hidden, [(layer.keys[:, :, reach:], layer.values[:, :, reach:]) for layer in cache.layers]
 
 
 def _places(branches: Sequence[Branch], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

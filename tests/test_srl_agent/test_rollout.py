@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from srl_agent.rollout import sample_groups
+from srl_agent.rollout import prefill, sample_groups
 from srl_agent.testing import tiny_model
 
 PROMPTS = [[1, 2, 3, 4, 5], [9], [7, 8, 7]]
@@ -28,6 +28,20 @@ def test_greedy_outputs_equal_those_of_each_prompt_alone() -> None:
             ids = torch.cat([ids, model(ids).logits[:, -1:].argmax(-1)], dim=1)
         expected += [ids[0, len(prompt) :].tolist()] * 2
     assert sample(model, 2, 0.0) == expected
+
+
+def test_prompts_of_one_episode_share_what_they_begin_with_and_change_nothing() -> None:
+    model = tiny_model(dtype=torch.float64)
+    trunk = list(range(3, 83))
+    prompts = [trunk[:40], trunk[:60], [*trunk[:50], 9, 8, 7], trunk, [200, 100]]
+    alone = [output for prompt in prompts for output in greedy(model, [prompt])]
+    assert greedy(model, prompts) == alone
+    caches = prefill(model, [torch.tensor(prompt) for prompt in prompts[:4]])
+    assert [layers[0][0].shape[2] for layers in caches] == [39, 59, 52, 79]
+
+
+def greedy(model: Any, prompts: list[list[int]]) -> list[list[int]]:
+    return sample_groups(model, prompts, 1, temperature=0.0, max_new_tokens=6, eos_ids=(END,), pad_id=PAD)
 
 
 def test_an_output_ends_with_the_first_end_token() -> None:
