@@ -116,6 +116,13 @@ HISTORY = [
     "git --git-dir=/testbed/.git log --all",
     "echo 'git log --all' | bash",
     "git show main:src/flask/blueprints.py",
+    "git log --oneline --graph --all",
+    "git diff HEAD...origin/master",
+    "git log refs/remotes/origin/main",
+    "git bisect start HEAD d8c37f43724cd9",
+    "zcat .git/objects/pack/x.pack",
+    "find .git/objects -type f | head",
+    "git show v2.1.0:src/flask/app.py",
 ]
 HISTORY_FINE = [
     "git log --oneline -5",
@@ -214,6 +221,9 @@ UPSTREAM = [
     "apt-get source flask",
     "poetry add flask@latest",
     "easy_install flask",
+    "cp -r /venv/lib/python3.9/site-packages/flask /tmp/",
+    "pip install --no-deps --force-reinstall flask==2.0.2",
+    "find /opt/site-packages/flask -name '*.py' | xargs cat",
 ]
 UPSTREAM_FINE = [
     "pip install -e .",
@@ -552,8 +562,15 @@ def _steps() -> list[Case]:
     ]
 
 
-MISSED = frozenset({"echo 'git log --all' | bash", "git show main:src/flask/blueprints.py"})
-"""Leaks that are known to pass: text piped into a shell, and a local branch that may be the checked-out one."""
+MISSED = frozenset(
+    {
+        "echo 'git log --all' | bash",
+        "git show main:src/flask/blueprints.py",
+        "git show v2.1.0:src/flask/app.py",
+        "find /opt/site-packages/flask -name '*.py' | xargs cat",
+    }
+)
+"""Leaks that are known to pass: text or file names piped on, and branches and tags that may be older than the task."""
 
 CASES = [
     *commands("leak-git-history", True, HISTORY),

@@ -170,7 +170,8 @@ def test_the_evaluation_rows_of_real_runs_are_found_by_their_statement_alone(sha
     ids = {row.instance_id for row in rows}
     hidden = [replace(one, instance_id="x__y-1", meta={}) for one in episodes if one.instance_id in ids]
     result = run_gates(hidden, ["contamination"], GateSettings(evaluation=rows))
-    assert (len(hidden) > 5, result.kept) == (True, [])
+    assert hidden
+    assert result.kept == []
 
 
 def test_training_tasks_are_no_evaluation_rows(shared_data: Path) -> None:

@@ -14,7 +14,7 @@ from trajectories.records import Episode
 _READERS = word_set(
     "log show diff rev-list shortlog whatchanged grep blame annotate checkout switch restore cherry-pick cat-file "
     "format-patch reset rebase merge archive ls-tree worktree range-diff difftool revert read-tree "
-    "rev-parse apply branch"
+    "rev-parse apply branch bisect"
 )
 """Commands of git that can show or fetch the content of a commit they are given."""
 _LISTERS = frozenset({"log", "rev-list", "shortlog", "whatchanged", "show", "show-branch", "grep"})
@@ -34,8 +34,8 @@ _STORE = re.compile(
     r"(?:^|/)\.git/(?:objects(?:/|$)|packed-refs|logs(?:/|$)|FETCH_HEAD|ORIG_HEAD|refs/(?:remotes|original))"
 )
 _STORE_READERS = word_set(
-    "cat less more head tail strings xxd hexdump od zlib-flate pigz python python3 perl find ls grep rg egrep tree cp "
-    "file awk sed openssl"
+    "cat zcat less more head tail strings xxd hexdump od zlib-flate pigz python python3 perl find ls grep rg "
+    "egrep tree cp file awk sed openssl"
 )
 _NOT_READ = frozenset({"-path", "-not", "--exclude", "--exclude-dir", "--ignore", "-ipath", "-wholename", "-g", "-v"})
 
