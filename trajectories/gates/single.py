@@ -10,9 +10,15 @@ from trajectories.gates.base import Always, GateSettings, excerpt
 from trajectories.gates.whole import Found, action_digest
 from trajectories.records import Action, Episode
 from trajectories.render import body_text
+from trajectories.stats import action_kind
 
 # What differs between two runs of one command although nothing changed: durations, clock times, addresses.
 _VARYING = re.compile(r"\d+\.\d+ ?s\b|\b\d\d:\d\d:\d\d(?:\.\d+)?\b|\b0x[0-9a-f]+\b|/tmp/\w+|\s+")
+
+# Commands that change files, taken widely: a repetition that is let through costs less than a check that is lost.
+_WRITES = re.compile(
+    r"(?<![<>&12])>>?(?![>&])|\bsed\b[^|;\n]* -i|\b(?:patch|tee|mv|cp|rm|git (?:apply|stash|checkout|restore|reset))\b"
+)
 
 _HEAD = 400
 """Characters of an observation in which a harness complains; file contents begin later or look different."""
@@ -43,7 +49,10 @@ _COMPLAINTS = re.compile(
 
 
 class RepeatedStep(Always):
-    """Takes steps from the targets that repeat an earlier action of the episode and see the same again."""
+    """Takes steps from the targets that repeat an earlier action of the episode and see the same again.
+
+    What comes after a change of files is no repetition: a check that is run again after an edit asks something new.
+    """
 
     kind: Literal["episode", "step"] = "step"
 
@@ -58,6 +67,14 @@ class RepeatedStep(Always):
             first = seen.setdefault(key, step)
             if first != step:
                 yield step, f"the action and observation of step {first} again", excerpt(body_text(turn.action))
+            if _may_write(turn.action):
+                seen.clear()
+
+
+def _may_write(action: Action) -> bool:
+    if action.tool == "bash":
+        return any(_WRITES.search(value) for _, value in action.arguments)
+    return action_kind(action) in ("edit", "create")
 
 
 class Loop(Always):
