@@ -117,12 +117,18 @@ def kill_all(container: str, patience: float) -> None:
         end = time.monotonic() + patience
         # Never sent where nothing else lives: the signal, if late, would kill what is opened next.
         if _others(container):
-            engine().api.kill(container, "SIGUSR1")
+            send_kill(container)
         while _others(container):
             if time.monotonic() > end:
                 engine().api.restart(container, timeout=0)
                 return
             time.sleep(0.02)
+
+
+def send_kill(container: str) -> None:
+    """Have the first process kill everything else, without waiting for it. SandboxError when the engine fails."""
+    with engine_errors("a sandbox"):
+        engine().api.kill(container, "SIGUSR1")
 
 
 def _others(container: str) -> int:

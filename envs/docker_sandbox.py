@@ -14,7 +14,7 @@ import docker.errors
 
 from envs import docker_files
 from envs.base import Result, Spec
-from envs.docker_container import kill_all, state_of, written_bytes
+from envs.docker_container import kill_all, send_kill, state_of, written_bytes
 from envs.docker_engine import again, engine, engine_errors
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
@@ -161,4 +161,6 @@ class DockerSandbox:
                 written = written_bytes(self.container)
                 if written > self.spec.limits.disk_mb << 20:
                     full[:] = [written]
-                    self._kill_all()
+                    # Not waited for: the driver opens another shell meanwhile, which must live.
+                    send_kill(self.container)
+                    return
