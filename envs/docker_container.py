@@ -134,7 +134,7 @@ def send_kill(container: str) -> None:
 def _others(container: str) -> int:
     """How many processes live besides the first and its sleep."""
     commands = [str(row[-1]) for row in engine().api.top(container)["Processes"] or []]
-    return sum(not line.endswith(NAP_MARK) for line in commands) - 1
+    return sum(not (line.startswith("sleep ") and line.endswith(NAP_MARK)) for line in commands) - 1
 
 
 def state_of(container: str) -> str:
