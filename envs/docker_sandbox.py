@@ -102,9 +102,11 @@ class DockerSandbox:
         self._check_open()
         key = "\0".join((self._owner.run_id, self.spec.image, name)) if name else uuid.uuid4().hex
         tag = hashlib.sha256(key.encode()).hexdigest()[:32]
+        image = f"{SNAPSHOTS}:{tag}"
+        if image in self._family.snapshots:
+            return image  # The name says what is in it; a second commit would take the tag from the first.
         with engine_errors("a snapshot"):
             engine().api.commit(self.container, SNAPSHOTS, tag, pause=False)
-        image = f"{SNAPSHOTS}:{tag}"
         self._family.snapshots.add(image)
         return image
 
