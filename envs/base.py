@@ -1,7 +1,7 @@
 """The sandbox contract: what every backend gives and what it raises, and the dict of backends by name.
 
 A failed command is a `Result`; a failed sandbox raises `SandboxError`. Paths are absolute paths inside the sandbox.
-Left out here: tools over a sandbox (`envs.tools`), replay (`envs.replay`), many sandboxes at once (`envs.pool`).
+Left out here: tools over a sandbox (`envs.toolbox`), replay (`envs.replay`), many sandboxes at once (`envs.pool`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Record the demonstration set: run the scripted expert on every task and keep what it really observed.
+"""Record the demonstration set: run the scripted expert on every task in a sandbox and keep what it really observed.
 
 `python -m envs.record --output FILE` writes the episodes; `--check` records again and compares with FILE.
-Commands run in a fresh temporary directory of which observations see relative paths only. There is no isolation,
-as all that runs is shipped with the project; the sandboxes will take the directory's place.
 """
 
 from __future__ import annotations
@@ -14,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from envs.base import BACKENDS, Backend, Sandbox, Spec, choose_backend
 from envs.demo.expert import FLOWS
-from envs.demo.task import REPOS, DemoTask, load_tasks, plant
+from envs.demo.place import ROOT, demo_spec, place
+from envs.demo.task import REPOS, DemoTask, load_tasks
 from envs.errors import SandboxError
-from envs.tools import observe, run_bash
+from envs.toolbox import Toolbox
 from trajectories.demo import EPISODES
 from trajectories.formats import read_episodes
 from trajectories.records import Episode, Turn
@@ -26,46 +26,50 @@ from trajectories.store import write_episodes
 SHOWN_DIFFERENCES = 20
 
 
-def record(task: DemoTask, workdir: Path) -> Episode:
-    """Plant the task's bug in the empty directory `workdir` and run the expert there.
+def record(task: DemoTask, sandbox: Sandbox, root: str = ROOT) -> Episode:
+    """Plant the task's bug in the sandbox and run the expert there.
 
     `resolved` is what the function's checks and those of the whole repository say at the end. Raises
     SandboxError when the bug does not show at the start, or when an observation names the directory.
     """
-    plant(task, workdir)
+    place(task, sandbox, root)
+    tools = Toolbox(sandbox, root)
     checks = f"python run_tests.py {task.function}"
-    if run_bash(checks, workdir).exit_code == 0:
+    if sandbox.run(checks, cwd=root).exit_code == 0:
         raise SandboxError(f"{task.instance_id}: the checks of {task.function} pass although its bug is planted")
     turns: list[Turn] = []
     for step in FLOWS[task.flow]:
         thought, action = step(task, turns)
-        observation = observe(action, workdir)
-        if str(workdir) in observation or str(workdir.resolve()) in observation:
-            raise SandboxError(f"{task.instance_id}: an observation names {workdir}: {observation}")
+        observation = tools.do(action).text
+        if root in observation:
+            raise SandboxError(f"{task.instance_id}: an observation names {root}: {observation}")
         turns.append(Turn(thought, action, observation))
     return Episode(
         instance_id=task.instance_id,
         traj_id=f"{task.instance_id}.scripted",
         task=task.issue,
         turns=tuple(turns),
-        resolved=all(run_bash(command, workdir).exit_code == 0 for command in (checks, "python run_tests.py")),
+        resolved=all(sandbox.run(command, cwd=root).exit_code == 0 for command in (checks, "python run_tests.py")),
         source="srl-agent",
         meta={"repo": task.repo, "expert": "envs.demo.expert", "flow": task.flow},
     )
 
 
-def record_all(tasks: Sequence[DemoTask]) -> list[Episode]:
-    """Record each task in a temporary directory of its own."""
+def record_all(tasks: Sequence[DemoTask], backend: Backend, spec: Spec) -> list[Episode]:
+    """Record each task in a sandbox of its own."""
     episodes = []
     for task in tasks:
-        with tempfile.TemporaryDirectory(prefix="srl-agent-") as workdir:
-            episodes.append(record(task, Path(workdir)))
+        sandbox = backend.start(spec)
+        try:
+            episodes.append(record(task, sandbox, spec.workdir))
+        finally:
+            sandbox.close()
     return episodes
 
 
-def write_recording(path: Path, tasks: Sequence[DemoTask]) -> int:
+def write_recording(path: Path, tasks: Sequence[DemoTask], backend: Backend, spec: Spec) -> int:
     """Record the tasks into a JSONL file; returns how many. SandboxError when the expert fails on one."""
-    episodes = record_all(tasks)
+    episodes = record_all(tasks, backend, spec)
     failed = [episode.instance_id for episode in episodes if not episode.resolved]
     if failed:
         raise SandboxError(f"the expert did not mend {', '.join(failed)}; look at their lines in {REPOS}")
@@ -99,12 +103,12 @@ def _first_difference(old: Episode, new: Episode) -> str:
     return f"{', '.join(changed)} changed"
 
 
-def check(recorded: Path, tasks: Sequence[DemoTask]) -> int:
+def check(recorded: Path, tasks: Sequence[DemoTask], backend: Backend, spec: Spec) -> int:
     """Record again and compare; prints what differs and returns the exit status."""
     recorded.stat()  # A missing file is told before the seconds that recording takes.
     with tempfile.TemporaryDirectory(prefix="srl-agent-") as folder:
         fresh = Path(folder) / "episodes.jsonl"
-        count = write_recording(fresh, tasks)
+        count = write_recording(fresh, tasks, backend, spec)
         found = differences(recorded, fresh)
     for line in found[:SHOWN_DIFFERENCES]:
         print(line)
@@ -117,11 +121,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m envs.record", description="Record the demonstration set.")
     parser.add_argument("--output", type=Path, default=EPISODES, metavar="FILE", help="default: the bundled file")
     parser.add_argument("--check", action="store_true", help="compare FILE with a new recording, write nothing")
+    parser.add_argument("--backend", default="auto", help=f"auto, {', '.join(BACKENDS)}")
+    parser.add_argument("--image", default="", help="in place of the backend's usual one")
     options = parser.parse_args(arguments)
     try:
+        name, backend, why = choose_backend(options.backend)
+        print(f"sandbox: {name} ({why})")
+        spec = demo_spec(name, options.image)
         if options.check:
-            return check(options.output, load_tasks())
-        count = write_recording(options.output, load_tasks())
+            return check(options.output, load_tasks(), backend, spec)
+        count = write_recording(options.output, load_tasks(), backend, spec)
     except (SandboxError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

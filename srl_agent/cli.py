@@ -51,7 +51,7 @@ def _fail(message: str) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; it imports nothing heavy."""
-    from srl_agent.commands import data, sandbox
+    from srl_agent.commands import data, replay, sandbox
 
     parser = argparse.ArgumentParser(
         prog="srl-agent", description="Train software-engineering agents step by step from expert trajectories."
@@ -61,6 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands.add_parser("train", help="train a policy on expert steps", allow_abbrev=False))
     data.add_parser(commands)
     commands.choices["data"].set_defaults(command=_data)
+    replay_parser = commands.add_parser("replay", help="run recorded episodes again in sandboxes and compare")
+    replay.add_arguments(replay_parser)
+    replay_parser.set_defaults(command=_replay)
     sandbox.add_parser(commands)
     commands.choices["sandbox"].set_defaults(command=_sandbox)
     evaluate = commands.add_parser("eval", help="score a checkpoint on a benchmark (not built yet)")
@@ -171,6 +174,13 @@ def _sandbox(args: argparse.Namespace, rest: list[str]) -> int:
     from srl_agent.commands import sandbox
 
     return sandbox.run(args)
+
+
+def _replay(args: argparse.Namespace, rest: list[str]) -> int:
+    _refuse(rest)
+    from srl_agent.commands import replay
+
+    return replay.run(args)
 
 
 def _eval(args: argparse.Namespace, rest: list[str]) -> int:

@@ -68,8 +68,8 @@ def repository_files(repo: str) -> dict[str, str]:
     return files
 
 
-def plant(task: DemoTask, root: Path) -> None:
-    """Write the task's repository with its bug into the empty directory `root`.
+def broken_files(task: DemoTask) -> dict[str, str]:
+    """The files of the task's repository with its bug planted, path to text.
 
     Raises SandboxError when the line to break does not occur exactly once.
     """
@@ -79,6 +79,4 @@ def plant(task: DemoTask, root: Path) -> None:
     files[task.path] = files[task.path].replace(task.fixed, task.broken)
     if files[task.path].count(task.broken) != 1:
         raise SandboxError(f"{task.instance_id}: the broken line must be unique in {task.path}: {task.broken}")
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
+    return files

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
 
-from envs.base import find_backend
+from envs.base import Backend, Sandbox, Spec, find_backend
+from envs.demo.place import demo_spec
 from envs.errors import SandboxError
 
 BASE_IMAGE = os.environ.get("SRL_AGENT_TEST_IMAGE", "srl-agent/base:bookworm")
@@ -33,3 +35,34 @@ def docker_image() -> str:
     except SandboxError as error:
         need(f"{error}; or: docker/make-base-image {BASE_IMAGE} ~/.cache/srl-agent/images")
     return BASE_IMAGE
+
+
+SYSTEMS = ("docker",)
+"""Backends that the tools, the replay and the states are tested on."""
+
+
+@pytest.fixture(scope="session", params=SYSTEMS)
+def system(request: pytest.FixtureRequest) -> tuple[str, Backend, Spec]:
+    """(name, backend, a spec with bash, git and Python) of each backend that isolates and works here."""
+    name: str = request.param
+    backend = find_backend(name)
+    if reason := backend.why_not():
+        need(f"{name}: {reason}")
+    image = request.getfixturevalue("docker_image") if name == "docker" else ""
+    return name, backend, demo_spec(name, image)
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox(system: tuple[str, Backend, Spec]) -> Iterator[Sandbox]:
+    """One sandbox for a module's tests, each of which works in a folder of its own."""
+    sandbox = system[1].start(system[2])
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def folder(shared_sandbox: Sandbox, request: pytest.FixtureRequest) -> str:
+    """A new empty folder in the shared sandbox."""
+    path = f"/testbed/{abs(hash(request.node.nodeid))}"
+    assert shared_sandbox.run(f"mkdir -p {path}", cwd="/").exit_code == 0
+    return path

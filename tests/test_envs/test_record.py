@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from envs.demo.task import REPOSITORIES, DemoTask, load_tasks, plant, repository_files
+from envs.base import Backend, Sandbox, Spec
+from envs.demo.task import REPOSITORIES, DemoTask, broken_files, load_tasks, repository_files
 from envs.errors import SandboxError
 from envs.record import check, main, record, write_recording
-from envs.tools import run_bash
 from trajectories.demo import EPISODES
 from trajectories.formats import read_episodes
 from trajectories.records import Episode
 from trajectories.render import parse_action, render_action
 
 TASKS = load_tasks()
+System = tuple[str, Backend, Spec]
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,18 @@ def task() -> DemoTask:
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new recording of the whole set."""
     path = tmp_path_factory.mktemp("recording") / "episodes.jsonl"
-    write_recording(path, TASKS)
+    write_recording(path, TASKS, *system[1:])
     return path
+
+
+@pytest.fixture
+def sandbox(system: System) -> Iterator[Sandbox]:
+    sandbox = system[1].start(system[2])
+    yield sandbox
+    sandbox.close()
 
 
 @pytest.fixture(scope="module")
@@ -44,59 +53,58 @@ def test_the_bundled_set_equals_a_fresh_recording_byte_for_byte(fresh: Path) -> 
     assert EPISODES.read_bytes() == fresh.read_bytes()
 
 
-def test_observations_are_what_the_commands_printed(task: DemoTask, tmp_path: Path) -> None:
-    episode = record(replace(task, flow="check"), tmp_path)
+def test_observations_are_what_the_commands_printed(task: DemoTask, sandbox: Sandbox) -> None:
+    episode = record(replace(task, flow="check"), sandbox)
     assert episode.turns[0].observation == (
         "FAIL parse_rate('5%') gives 5.0, not 0.05\nparse_rate: 0 of 2 passed\n[exit status 1]"
     )
 
 
-def test_the_repository_is_mended_at_the_end(task: DemoTask, tmp_path: Path) -> None:
-    record(task, tmp_path)
-    assert (tmp_path / task.path).read_text(encoding="utf-8") == repository_files(task.repo)[task.path]
+def test_the_repository_is_mended_at_the_end(task: DemoTask, sandbox: Sandbox) -> None:
+    record(task, sandbox)
+    assert sandbox.read_file(f"/testbed/{task.path}").decode() == repository_files(task.repo)[task.path]
 
 
-def test_a_check_that_still_fails_leaves_the_episode_unresolved(task: DemoTask, tmp_path: Path) -> None:
-    (tmp_path / "checks").mkdir()
-    (tmp_path / "checks" / "another.txt").write_text("parse_rate('1%') -> 1\n", encoding="utf-8")
-    assert record(task, tmp_path).resolved is False
+def test_a_check_that_still_fails_leaves_the_episode_unresolved(task: DemoTask, sandbox: Sandbox) -> None:
+    sandbox.write_file("/testbed/checks/another.txt", b"parse_rate('1%') -> 1\n")
+    assert record(task, sandbox).resolved is False
 
 
-def test_a_bug_that_no_check_notices_is_refused(task: DemoTask, tmp_path: Path) -> None:
+def test_a_bug_that_no_check_notices_is_refused(task: DemoTask, sandbox: Sandbox) -> None:
     harmless = replace(task, broken="return float(text[:-1]) / 100.0")
     with pytest.raises(SandboxError, match="pass although its bug is planted"):
-        record(harmless, tmp_path)
+        record(harmless, sandbox)
 
 
-def test_a_line_that_is_not_in_the_module_cannot_be_broken(task: DemoTask, tmp_path: Path) -> None:
+def test_a_line_that_is_not_in_the_module_cannot_be_broken(task: DemoTask) -> None:
     with pytest.raises(SandboxError, match="must hold this line once"):
-        plant(replace(task, fixed="return 7"), tmp_path)
+        broken_files(replace(task, fixed="return 7"))
 
 
 def test_check_reports_a_changed_observation_and_fails(
-    task: DemoTask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    task: DemoTask, system: System, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorded = tmp_path / "episodes.jsonl"
-    write_recording(recorded, [task])
+    write_recording(recorded, [task], *system[1:])
     row = json.loads(recorded.read_text(encoding="utf-8"))
     row["turns"][1]["observation"] = "something else"
     recorded.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert check(recorded, [task]) == 1
+    assert check(recorded, [task], *system[1:]) == 1
     assert f"{task.instance_id}: step 2, observation: recorded 'something else'" in capsys.readouterr().out
 
 
-def test_check_of_an_unchanged_recording_succeeds(task: DemoTask, tmp_path: Path) -> None:
+def test_check_of_an_unchanged_recording_succeeds(task: DemoTask, system: System, tmp_path: Path) -> None:
     recorded = tmp_path / "episodes.jsonl"
-    write_recording(recorded, [task])
-    assert check(recorded, [task]) == 0
+    write_recording(recorded, [task], *system[1:])
+    assert check(recorded, [task], *system[1:]) == 0
 
 
 def test_check_names_an_episode_that_is_missing(
-    task: DemoTask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    task: DemoTask, system: System, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorded = tmp_path / "episodes.jsonl"
-    write_recording(recorded, [task])
-    assert check(recorded, [task, TASKS[-1]]) == 1
+    write_recording(recorded, [task], *system[1:])
+    assert check(recorded, [task, TASKS[-1]], *system[1:]) == 1
     assert f"{TASKS[-1].instance_id}: missing" in capsys.readouterr().out
 
 
@@ -106,11 +114,10 @@ def test_check_of_a_missing_file_says_so(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("repo", REPOSITORIES)
-def test_every_check_of_an_unbroken_repository_passes(repo: str, tmp_path: Path) -> None:
+def test_every_check_of_an_unbroken_repository_passes(repo: str, shared_sandbox: Sandbox, folder: str) -> None:
     for path, text in repository_files(repo).items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, encoding="utf-8")
-    result = run_bash("python run_tests.py", tmp_path)
+        shared_sandbox.write_file(f"{folder}/{path}", text.encode())
+    result = shared_sandbox.run("python run_tests.py", cwd=folder)
     assert (result.output, result.exit_code) == ("all: 16 of 16 passed\n", 0)
 
 

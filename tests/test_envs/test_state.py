@@ -1,0 +1,125 @@
+"""When two actions do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from envs.base import Backend, Spec
+from envs.demo.place import placer
+from envs.state import act, differences, state_reward
+from envs.states import States, Walk
+from trajectories.demo import EPISODES
+from trajectories.formats import read_episodes
+from trajectories.records import Action, Episode
+
+System = tuple[str, Backend, Spec]
+
+
+@pytest.fixture(scope="module")
+def walk(system: System) -> Iterator[Walk]:
+    walk = Walk(system[1], system[2], placer("wallet__parse_rate"), timeout=20.0)
+    yield walk
+    walk.close()
+
+
+def bash(command: str) -> Action:
+    return Action("bash", (("command", command),))
+
+
+def editor(command: str, path: str, **arguments: str) -> Action:
+    return Action("str_replace_editor", (("command", command), ("path", path), *arguments.items()))
+
+
+def compare(walk: Walk, first: Action, second: Action) -> tuple[str, ...]:
+    effects = []
+    for action in (first, second):
+        tools = walk.before([])
+        effects.append(act(tools, action))
+        tools.sandbox.close()
+    return differences(*effects)
+
+
+EDIT = editor("str_replace", "rates.py", old_str="float(text[:-1])", new_str="float(text[:-1]) / 100")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (bash("grep -n 'def parse_rate' *.py"), bash('grep -n "def parse_rate" rates.py /dev/null')),
+        (bash("cat rates.py"), bash("sed -n '1,$p' rates.py")),
+        (bash("mkdir d; touch d/x; rm -r d"), bash("true")),
+        (bash("echo a > n.txt; echo b >> n.txt"), bash("printf 'a\\nb\\n' > n.txt")),
+        (bash("cd checks && export A=1"), bash("export A=1; cd ./checks/../checks")),
+        (bash("exit 3"), bash("(exit 3)")),
+        (bash("python run_tests.py parse_rate"), bash("python ./run_tests.py parse_rate")),
+    ],
+)
+def test_other_words_for_the_same_are_equivalent(walk: Walk, first: Action, second: Action) -> None:
+    assert compare(walk, first, second) == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [
+        (bash("true"), bash("false"), {"exit_code", "output"}),
+        (bash("echo a > n.txt"), bash("echo b > n.txt"), {"changed"}),
+        (bash("true"), bash("rm rates.py"), {"changed"}),
+        (bash("true"), bash("mkdir empty"), {"changed"}),
+        (bash("true"), bash("cd checks"), {"shell"}),
+        (bash("true"), bash("export A=1"), {"shell"}),
+        (bash("ln -s rates.py l"), bash("ln -s run_tests.py l"), {"changed"}),
+        (bash("cat rates.py"), bash("cat run_tests.py"), {"output"}),
+        (EDIT, bash("sed -i 's/x/y/' rates.py"), {"output"} | {"changed"}),
+    ],
+)
+def test_what_differs_is_named(walk: Walk, first: Action, second: Action, what: set[str]) -> None:
+    assert what <= set(compare(walk, first, second))
+
+
+def test_an_edit_by_the_shell_changes_what_the_editor_changes(walk: Walk) -> None:
+    shell = bash("sed -i 's|float(text\\[:-1\\])|float(text[:-1]) / 100|' rates.py; echo Edited.")
+    assert compare(walk, EDIT, shell) == ()
+
+
+def test_only_equivalence_earns_the_whole_reward() -> None:
+    assert state_reward(1.0, True) == state_reward(0.2, True) == 1.0
+    assert state_reward(1.0, False) == 0.9
+    assert state_reward(0.5, False) == 0.45
+
+
+@pytest.fixture(scope="module")
+def episode() -> Episode:
+    return next(e for e in read_episodes(EPISODES)[0] if e.instance_id == "wallet__parse_rate")
+
+
+def test_any_step_is_reached_again_in_any_order_and_forks_do_not_meet(system: System, episode: Episode) -> None:
+    states = States(system[1], keep=2, timeout=20.0)
+    actions = [turn.action for turn in episode.turns]
+    try:
+        for place in (5, 0, 4, 5):  # step k's state is the one after k-1 actions
+            tools = states.before(system[2], episode.instance_id, actions[:place], placer(episode.instance_id))
+            assert tools.do(actions[place]).text == episode.turns[place].observation
+            tools.do(bash("rm -f *.py"))
+            tools.sandbox.close()
+        assert len(states.walks) == 1
+    finally:
+        states.close()
+
+
+def test_too_many_walks_close_the_one_that_was_not_used_for_longest(system: System, episode: Episode) -> None:
+    states = States(system[1], keep=1, timeout=20.0)
+    try:
+        for instance in ("wallet__parse_rate", "tally__mean"):
+            states.before(system[2], instance, [], placer(instance)).sandbox.close()
+        assert [key.split("\n")[1] for key in states.walks] == ["tally__mean"]
+    finally:
+        states.close()
+
+
+def test_a_fork_can_still_undo_what_was_edited_before_it(walk: Walk) -> None:
+    tools = walk.before([EDIT])
+    assert tools.do(editor("undo_edit", "rates.py")).text == "Undone."
+    assert b"/ 100" not in tools.sandbox.read_file("/testbed/rates.py").splitlines()[4]
+    tools.sandbox.close()

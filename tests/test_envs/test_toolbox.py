@@ -1,0 +1,106 @@
+"""An agent's tools over a real sandbox: what its shell keeps, what it is told, what becomes the patch."""
+
+from __future__ import annotations
+
+import pytest
+
+from envs.base import Sandbox
+from envs.toolbox import Toolbox, UnknownTool
+from trajectories.records import Action
+
+
+@pytest.fixture
+def tools(shared_sandbox: Sandbox, folder: str) -> Toolbox:
+    return Toolbox(shared_sandbox, folder, timeout=20.0)
+
+
+def bash(command: str) -> Action:
+    return Action("bash", (("command", command),))
+
+
+def test_directory_and_exported_variables_are_kept(tools: Toolbox) -> None:
+    tools.do(bash("mkdir -p 'in ner' && cd 'in ner' && export LEFT=$'a b\\nc' PLAIN=1; lost=1"))
+    assert tools.do(bash('basename "$PWD"; echo "$LEFT $PLAIN ${lost-unset}"')).text == "in ner\na b\nc 1 unset"
+
+
+def test_a_command_that_exits_still_leaves_its_directory(tools: Toolbox) -> None:
+    seen = tools.do(bash("mkdir d; cd d; exit 3"))
+    assert (seen.text, seen.exit_code) == ("[exit status 3]", 3)
+    assert tools.do(bash('basename "$PWD"')).text == "d"
+
+
+def test_a_directory_that_is_gone_falls_back_to_the_root(tools: Toolbox) -> None:
+    tools.do(bash("mkdir d; cd d; rmdir ../d"))
+    assert tools.do(bash("pwd")).text == tools.root
+
+
+def test_a_time_out_is_told_and_the_shell_goes_on_where_it_was(tools: Toolbox) -> None:
+    tools.do(bash("export KEPT=1"))
+    tools.timeout = 1.0
+    seen = tools.do(bash("echo begun; sleep 1000"))
+    assert seen.timed_out
+    assert seen.text == "begun\n[timed out after 1 s]"
+    assert tools.do(bash("echo $KEPT")).text == "1"
+
+
+def test_a_command_that_kills_its_shell_leaves_a_working_one(tools: Toolbox) -> None:
+    assert tools.do(bash("kill -9 $$")).exit_code == 137
+    tools.do(bash("kill -9 -1"))
+    assert tools.do(bash("echo alive")).text == "alive"
+
+
+def test_unbalanced_quotes_break_that_command_only(tools: Toolbox) -> None:
+    assert tools.do(bash("echo 'abc")).exit_code != 0
+    assert tools.do(bash("echo fine")).text == "fine"
+
+
+def test_search_tools_take_names_with_quotes(tools: Toolbox) -> None:
+    tools.sandbox.write_file(f"{tools.root}/it's.py", b"needle $x\n")
+    assert tools.do(Action("find_file", (("file_name", "it's*"),))).text == "./it's.py"
+    assert tools.do(Action("search_dir", (("search_term", "needle $x"),))).text == "./it's.py:1:needle $x"
+    assert tools.do(Action("search_file", (("search_term", "needle"), ("file", "it's.py")))).text == "1:needle $x"
+
+
+def test_an_unknown_tool_raises_and_a_missing_argument_is_told(tools: Toolbox) -> None:
+    with pytest.raises(UnknownTool, match="bash, str_replace_editor"):
+        tools.do(Action("browser"))
+    assert tools.do(Action("bash")).text == "ERROR: bash needs the argument 'command'."
+
+
+def repository(sandbox: Sandbox, root: str) -> Toolbox:
+    identity = "git config user.email a@b.c; git config user.name a; git config commit.gpgsign false"
+    sandbox.write_file(f"{root}/a.py", b"one\n")
+    sandbox.write_file(f"{root}/gone.py", b"x\n")
+    done = sandbox.run(f"git init -q . && {identity}; git add -A && git commit -qm base", cwd=root)
+    assert done.exit_code == 0, done.output
+    return Toolbox(sandbox, root)
+
+
+def test_the_patch_holds_edits_new_binary_and_deleted_files_and_no_junk(shared_sandbox: Sandbox, folder: str) -> None:
+    tools = repository(shared_sandbox, folder)
+    tools.sandbox.write_file(f"{folder}/a.py", b"one\ntwo\n")
+    tools.sandbox.write_file(f"{folder}/new file.bin", bytes(range(256)))
+    tools.sandbox.write_file(f"{folder}/pkg/__pycache__/a.pyc", b"junk")
+    tools.do(bash("rm gone.py; git add a.py; git commit -qm 'the agent commits'"))
+    patch = tools.patch()
+    assert "+two" in patch
+    assert "GIT binary patch" in patch
+    assert "deleted file" in patch
+    assert "pycache" not in patch
+    other = f"{folder}-other"
+    shared_sandbox.run(f"git clone -q . {other} && cd {other} && git reset -q --hard HEAD~", cwd=folder)
+    shared_sandbox.write_file(f"{other}.patch", patch.encode())
+    applied = shared_sandbox.run(f"git apply {other}.patch && cat a.py && ls", cwd=other)
+    assert applied.output.split() == ["one", "two", "a.py", "new", "file.bin"]
+
+
+def test_making_the_patch_changes_neither_index_nor_files(shared_sandbox: Sandbox, folder: str) -> None:
+    tools = repository(shared_sandbox, folder)
+    shared_sandbox.write_file(f"{folder}/b.py", b"x\n")
+    before = shared_sandbox.run("git status --porcelain", cwd=folder).output
+    assert tools.patch() != ""
+    assert shared_sandbox.run("git status --porcelain", cwd=folder).output == before == "?? b.py\n"
+
+
+def test_a_folder_without_history_has_no_patch(tools: Toolbox) -> None:
+    assert tools.patch() == ""
