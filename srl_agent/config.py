@@ -68,6 +68,11 @@ class DataConfig(Section):
     def _listed(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    replayed: str = ""
+    """Records of `srl-agent replay --json`: steps whose observation differs now are no targets; empty for none."""
+    replay_share: float = Field(0.0, ge=0, le=1)
+    """Replayed episodes of which a smaller share of the steps came again are left out."""
+
 
 class RewardConfig(Section):
     """What an action earns."""

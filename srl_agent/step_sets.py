@@ -15,6 +15,7 @@ from srl_agent.data_gates import chosen_gates, gate_settings, gates_line
 from srl_agent.domain import StepSets
 from srl_agent.errors import ConfigError
 from srl_agent.floors import evenly
+from srl_agent.replays import apply_replay
 from srl_agent.wording import plural
 from trajectories.context import Context, parse_context
 from trajectories.errors import ParseError
@@ -73,9 +74,14 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
     gated = run_gates(solved, names, gate_facts)
     if not gated.kept:
         raise ParseError(f"{_name(data)}: the gates left no episode: {gates_line(gated.report)}")
-    train, held_out = split_held_out(gated.kept, data.held_out_episodes, SPLIT_SEED, SPLITS[data.split])
+    replayed = apply_replay(data, gated.kept, gated.dropped_steps)
+    if not replayed.kept:
+        raise ParseError(f"{_name(data)}: {replayed.line}")
+    train, held_out = split_held_out(replayed.kept, data.held_out_episodes, SPLIT_SEED, SPLITS[data.split])
     fits = token_budget(data.max_prompt_tokens, count_tokens)
-    train_cut, held_out_cut = (_cut(some, data, system_prompt, fits, gated.dropped_steps) for some in (train, held_out))
+    train_cut, held_out_cut = (
+        _cut(some, data, system_prompt, fits, replayed.dropped_steps) for some in (train, held_out)
+    )
     if not train_cut.steps:
         raise ParseError(_nothing_left(data, train, train_cut))
     summary = [
@@ -84,7 +90,7 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
         f"{len(held_out_cut.steps)} of {plural(len(held_out), 'episode')} held out, context {data.context}",
         *_of_the_split(data, train, held_out),
         *_left_out(data, report, len(episodes) - len(solved), train_cut, held_out_cut),
-        *filter(None, [gates_line(gated.report)]),
+        *filter(None, [gates_line(gated.report), replayed.line]),
     ]
     thinned = evenly(held_out_cut.steps, data.held_out_steps)
     if len(thinned) < len(held_out_cut.steps):

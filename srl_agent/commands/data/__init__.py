@@ -67,6 +67,9 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("episode", "repository"), help="what is held out as a whole; sets data.split"
     )
+    parser.add_argument(
+        "--replayed", metavar="FILE", help="records of `replay --json`: what did not reproduce is no target"
+    )
     _add_step_settings(parser)
     _add_gates(parser)
 

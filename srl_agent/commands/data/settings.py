@@ -21,6 +21,7 @@ OWN = {
     "gates": "data.gates",
     "tasks": "data.task_sets",
     "evaluation": "data.evaluation_sets",
+    "replayed": "data.replayed",
 }
 """Options with a setting of their own."""
 
