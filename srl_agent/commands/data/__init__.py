@@ -16,6 +16,7 @@ COMMANDS = {
     "show": "srl_agent.commands.data.show:show",
     "steps": "srl_agent.commands.data.steps:steps",
     "export": "srl_agent.commands.data.export:export",
+    "compare": "srl_agent.commands.data.compare:compare",
 }
 """Name of the command to the import path of what runs it."""
 
@@ -28,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
     _add_stats(commands.add_parser("stats", help="figures of a data set: episodes, steps, actions, lengths, gates"))
     _add_show(commands.add_parser("show", help="one episode to read, or the exact prompt and target of a step"))
     _add_steps(commands.add_parser("steps", help="episodes to training and held-out steps, with reward floors"))
+    _add_compare(commands.add_parser("compare", help="execute sampled actions beside the expert's in sandboxes"))
     _add_export(commands.add_parser("export", help="rows for other trainers: TRL, pivot rows, ATIF, step rows"))
 
 
@@ -80,6 +82,17 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, metavar="NAME", help="trl-sft, trl-sft-steps, steps, pivot or atif")
     _add_step_settings(parser)
     _add_gates(parser)
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("samples", metavar="SAMPLES", help="the samples folder of a run, or one of its files")
+    parser.add_argument("--episodes", metavar="PATH", help="what the run was trained on; without it the bundled set")
+    parser.add_argument("--image", default="", help="image of every episode; without it the data set's own naming")
+    parser.add_argument("--backend", default="auto", metavar="docker|bubblewrap|local", help="default: auto")
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds for each action")
+    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="episodes at once")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N episodes")
+    parser.add_argument("--json", metavar="FILE", help="write one record an output, JSONL")
 
 
 def _add_step_settings(parser: argparse.ArgumentParser) -> None:
