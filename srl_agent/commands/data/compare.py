@@ -74,16 +74,17 @@ Job = tuple[Episode, dict[int, list[str]]]
 def _jobs(samples: Path, episodes: dict[str, Episode], limit: int) -> Iterator[Job]:
     """ConfigError names a file that holds no samples."""
     files = sorted(samples.rglob("*.jsonl")) if samples.is_dir() else [samples]
-    outputs: dict[str, dict[int, list[str]]] = {}
+    outputs: dict[str, dict[int, dict[str, None]]] = {}
     for file in files:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             group = json.loads(line)
             if "outputs" not in group:
                 raise ConfigError(f"{file}:{number}: expected a group of a run's samples folder")
-            texts = outputs.setdefault(group["traj_id"], {}).setdefault(group["step"], [])
-            texts += [output["text"] for output in group["outputs"] if output["text"] not in texts]
+            texts = outputs.setdefault(group["traj_id"], {}).setdefault(group["step"], {})
+            texts |= dict.fromkeys(output["text"] for output in group["outputs"])
     known = [(episodes[traj_id], steps) for traj_id, steps in outputs.items() if traj_id in episodes]
-    yield from known[: limit or None]
+    for episode, steps in known[: limit or None]:
+        yield episode, {step: list(texts) for step, texts in steps.items()}
 
 
 def _worker(args: argparse.Namespace, name: str, backend: Backend) -> Any:
