@@ -89,3 +89,39 @@ def test_nothing_to_export_is_an_error_and_leaves_no_file(file: Path, tmp_path: 
     with pytest.raises(ParseError, match=r"nothing to export.*max_prompt_tokens \(64\)"):
         export(file, tmp_path / "out.jsonl", "--to", "steps", "--set", "data.max_prompt_tokens=64")
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def episode(name: str, resolved: bool | None, *commands: str) -> Episode:
+    turns = tuple(Turn("why", Action("bash", (("command", command),)), "seen") for command in commands)
+    return Episode(name, f"{name}@1", f"mend {name}", turns, resolved, "srl-agent")
+
+
+@pytest.mark.parametrize(("name", "count"), [("steps", 2), ("trl-sft", 1), ("trl-sft-steps", 2), ("pivot", 2)])
+def test_runs_that_failed_are_left_out_as_in_training_unless_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, count: int
+) -> None:
+    write_episodes(tmp_path / "in.jsonl", [episode("a", True, *"abc"), episode("b", False, *"def")])
+    export(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--to", name)
+    assert len(rows(tmp_path / "out.jsonl")) == count
+    assert "left out - failed their task (--failed keeps them): 1 episode" in capsys.readouterr().out
+    export(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--to", name, "--failed")
+    assert len(rows(tmp_path / "out.jsonl")) == 2 * count
+
+
+def test_an_episode_that_a_form_cannot_hold_is_counted_and_the_others_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = Turn("", Action("bash", (("command", "a"), ("command", "b"))), "")
+    odd = Episode("odd", "odd@1", "x", (twice, twice), True, "srl-agent")
+    write_episodes(tmp_path / "in.jsonl", [odd, episode("a", True, *"abc")])
+    assert export(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--to", "atif", "--gates", "none") == 0
+    assert len(rows(tmp_path / "out.jsonl")) == 1
+    assert "a parameter of 'bash' stands twice" in capsys.readouterr().out
+
+
+def test_whole_traces_say_how_many_steps_the_gates_object_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_episodes(tmp_path / "in.jsonl", [episode("a", True, "ls", "ls", "pwd")])
+    export(tmp_path / "in.jsonl", tmp_path / "out.jsonl", "--to", "trl-sft")
+    assert "kept in whole traces although gates object: 1 step" in capsys.readouterr().out

@@ -79,6 +79,7 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     parser.add_argument("output", metavar="OUTPUT", help="the JSONL file to write")
+    parser.add_argument("--failed", action="store_true", help="keep runs that failed their task")
     parser.add_argument("--to", required=True, metavar="NAME", help="trl-sft, trl-sft-steps, steps, pivot or atif")
     _add_step_settings(parser)
     _add_gates(parser)

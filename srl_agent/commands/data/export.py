@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from srl_agent.commands.data.console import open_console, print_gates, print_report, say, warn_of_losses
 from srl_agent.commands.data.convert import refuse_same
@@ -17,12 +19,17 @@ from srl_agent.step_sets import encodable, episode_steps, token_budget
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain
 from srl_agent.wording import plural
 from trajectories.errors import ParseError
-from trajectories.exports import EXPORTS, ExportSettings, find_export
+from trajectories.exports import EXPORTS, Export, ExportSettings, find_export
 from trajectories.formats import iter_episodes
 from trajectories.gates import Gated, GateTally, gate_episodes
 from trajectories.records import Episode, StepExample
 from trajectories.report import Tally
 from trajectories.store import write_atomically
+
+TRAINING = ("steps", "trl-sft", "trl-sft-steps", "pivot")
+"""Exports to train on: runs that failed their task are left out, as training leaves them out."""
+WHOLE = ("trl-sft", "atif")
+"""Exports of whole traces, in which a single step cannot be left out."""
 
 
 class CountedSteps:
@@ -32,13 +39,14 @@ class CountedSteps:
         self._data = config.data
         self._fits = token_budget(config.data.max_prompt_tokens, count_tokens)
         self._no_targets: dict[str, frozenset[int]] = {}
-        self.dropped = 0
+        self.dropped = self.no_targets = 0
 
     def kept(self, episodes: Iterable[Gated]) -> Iterator[Episode]:
         """The episodes that the gates keep, remembering the steps that are no targets."""
         for gated in episodes:
             if gated.kept:
                 self._no_targets = {gated.episode.traj_id: gated.dropped_steps}
+                self.no_targets += len(gated.dropped_steps)
                 yield gated.episode
 
     def __call__(self, episode: Episode) -> tuple[StepExample, ...]:
@@ -58,13 +66,19 @@ def export(args: argparse.Namespace) -> int:
     settings = ExportSettings(SYSTEM_PROMPT, steps_of, SweDomain().supervised_target, config.data.max_observation_chars)
     tally, gates = Tally(), GateTally()
     episodes = map(encodable, iter_episodes(args.input, args.format, tally))
-    gated = gate_episodes(episodes, chosen_gates(config.data.gates), gate_settings(config.data), gates)
-    rows = find_export(args.to).rows(steps_of.kept(gated), settings)
+    left_out: Counter[str] = Counter()
+    solved = _solved(episodes, left_out) if args.to in TRAINING and not args.failed else episodes
+    gated = gate_episodes(solved, chosen_gates(config.data.gates), gate_settings(config.data), gates)
+    rows = _rows(find_export(args.to), steps_of.kept(gated), settings, left_out)
     lines = _some(map(json.dumps, rows), f"{args.input}: nothing to export as {args.to}; {_remedy(config)}")
     count = write_atomically(Path(args.output), lines)
     console = open_console()
     print_report(console, tally.report())
     print_gates(console, gates.report())
+    for reason, number in left_out.items():
+        say(console, f"left out - {reason}: {plural(number, 'episode')}")
+    if steps_of.no_targets and args.to in WHOLE:
+        say(console, f"kept in whole traces although gates object: {plural(steps_of.no_targets, 'step')}")
     if steps_of.dropped:
         limit = config.data.max_prompt_tokens
         say(console, f"left out - steps whose prompt exceeds {limit} tokens: {steps_of.dropped}")
@@ -73,6 +87,26 @@ def export(args: argparse.Namespace) -> int:
     say(console, f"wrote {args.output}: {plural(count, 'row')}, export {args.to}")
     warn_of_losses(console, tally.report())
     return 0
+
+
+def _solved(episodes: Iterable[Episode], left_out: Counter[str]) -> Iterator[Episode]:
+    """The episodes that training would take: not those that failed their task."""
+    for episode in episodes:
+        if episode.resolved is False:
+            left_out["failed their task (--failed keeps them)"] += 1
+        else:
+            yield episode
+
+
+def _rows(
+    export: Export, episodes: Iterable[Episode], settings: ExportSettings, left_out: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    """The rows of every episode that the form can hold; the others are counted."""
+    for episode in episodes:
+        try:
+            yield from list(export.rows([episode], settings))
+        except ParseError as error:
+            left_out[str(error)] += 1
 
 
 def _some(lines: Iterator[str], message: str) -> Iterator[str]:

@@ -11,12 +11,14 @@ from rich.console import Console
 from srl_agent.commands.data.console import open_console, print_table, say, warn_of_losses
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
+from srl_agent.data_gates import chosen_gates, gate_settings
 from srl_agent.errors import ConfigError
 from srl_agent.step_sets import encodable, episode_steps, token_budget
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain
 from srl_agent.wording import plural
 from trajectories.codec import episode_to_json, step_to_json
 from trajectories.formats import read_episodes
+from trajectories.gates import run_gates
 from trajectories.records import Episode, StepExample, Turn
 from trajectories.render import render_action
 from trajectories.steps import cut_middle
@@ -118,6 +120,11 @@ def _print_step(console: Console, config: Config, episode: Episode, args: argpar
     say(console, f"{episode.traj_id}: step {step.step} of {step.n_steps}, context {config.data.context}", "bold")
     if step.step == step.n_steps and not config.data.keep_last_step:
         say(console, "the last step is no training row as set (data.keep_last_step)")
+    for finding in run_gates([episode], chosen_gates(config.data.gates), gate_settings(config.data)).findings:
+        if finding.step in (None, step.step):
+            say(console, f"no target in training: {finding.gate}: {finding.reason} (data.gates)", "yellow")
+    if episode.resolved is False:
+        say(console, "no target in training: the run failed its task", "yellow")
     console.rule(f"prompt, {plural(len(step.prompt), 'message')}", align="left", characters="=")
     for message in step.prompt:
         _print_part(console, message.role, message.content)
