@@ -128,6 +128,10 @@ class SrlConfig(Section):
     """Passes over the training steps, where `max_steps` is 0; refills count towards them in the metrics."""
     prompts_per_step: int = Field(512, ge=1)
     """B: groups an optimiser step trains on, over all processes."""
+    batching: str = Field("shuffle", pattern=r"^(shuffle|episode|steps:[1-9]\d*)$")
+    """Which steps stand together in a batch, and so share the beginning of their prompts in the loss and in sampling:
+    `shuffle` none, `episode` all of an episode, `steps:M` M consecutive ones. Groups of a micro-batch
+    (`micro_batch_prompts`) share; full contexts gain most."""
     rollouts: int = Field(8, ge=2)
     """G: sampled outputs of one step."""
     micro_batch_prompts: int = Field(1, ge=1)

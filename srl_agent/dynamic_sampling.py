@@ -15,13 +15,28 @@ import torch
 from torch import Tensor
 
 
+def make_blocks(steps: Sequence[tuple[str, int]], batching: str) -> list[list[int]]:
+    """Row numbers that stay together, in order, when the stream is shuffled, from each row's (traj_id, k).
+
+    `shuffle`: each row alone. `episode`: all rows of an episode. `steps:M`: at most M consecutive rows of one. Rows of
+    one episode that stand in one micro-batch share what their prompts begin with.
+    """
+    most = {"shuffle": 1, "episode": len(steps)}.get(batching) or int(batching.removeprefix("steps:"))
+    episodes: dict[str, list[int]] = {}
+    for number, (traj_id, _) in enumerate(steps):
+        episodes.setdefault(traj_id, []).append(number)
+    ordered = [sorted(rows, key=lambda number: steps[number][1]) for rows in episodes.values()]
+    return [rows[start : start + most] for rows in ordered for start in range(0, len(rows), most)]
+
+
 class StepStream:
     """An endless sequence of row numbers, each epoch in an order of its own; `position` alone restores it."""
 
-    def __init__(self, rows: int, seed: int, position: int = 0) -> None:
-        if rows < 1:
+    def __init__(self, blocks: Sequence[Sequence[int]], seed: int, position: int = 0) -> None:
+        if not any(blocks):
             raise ValueError("a stream needs at least one row")
-        self.rows, self.seed, self.position = rows, seed, position
+        self.blocks, self.rows = blocks, sum(map(len, blocks))
+        self.seed, self.position = seed, position
         self._epoch, self._order = -1, list[int]()
 
     def take(self, count: int) -> list[int]:
@@ -33,8 +48,9 @@ class StepStream:
     def _at(self, position: int) -> int:
         epoch, index = divmod(position, self.rows)
         if epoch != self._epoch:
-            self._order = list(range(self.rows))
-            random.Random(f"{self.seed}/{epoch}").shuffle(self._order)
+            blocks = list(self.blocks)
+            random.Random(f"{self.seed}/{epoch}").shuffle(blocks)
+            self._order = [row for block in blocks for row in block]
             self._epoch = epoch
         return self._order[index]
 

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.choices import choose_engine, choose_loss_pass
-from srl_agent.dynamic_sampling import StepStream
+from srl_agent.dynamic_sampling import StepStream, make_blocks
 from srl_agent.fill import Fill
 from srl_agent.held_out import chat, held_out_metrics
 from srl_agent.hooks import Hooks
@@ -43,6 +43,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
     settled = {"engine": engine, "loss_pass": loss_pass}
     config = config.model_copy(update={"trainer": config.trainer.model_copy(update=settled)})
+    blocks = make_blocks([(step.traj_id, step.step) for step in steps.train], config.srl.batching)
     hooks = Hooks(
         lambda step, record: _on_log(context, trainer, step, record),
         lambda step: _on_step(context, trainer, step),
@@ -50,7 +51,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
     trainer = SrlTrainer(
         config=config,
         reward=StepReward(context.domain.scorer(config), context.tokenizer),
-        stream=StepStream(len(steps.train), config.seed, position),
+        stream=StepStream(blocks, config.seed, position),
         on_fill=lambda step, fill, metrics: _on_fill(context, step, fill, metrics),
         model=model,
         args=grpo_arguments(

@@ -88,8 +88,10 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def _draw(self, count: int) -> list[dict[str, Any]]:
         """`count` rows for this process; the order of the stream does not depend on how many processes share it."""
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        return [self.train_dataset[index] for index in self.stream.take(count * world)[rank::world]]
+        first = count * self.accelerator.process_index
+        taken = self.stream.take(count * self.accelerator.num_processes)
+        # One stretch a process: rows of one episode stay together, and share their prompts' beginning.
+        return [self.train_dataset[index] for index in taken[first : first + count]]
 
     def _most(self, count: int) -> int:
         return int(self.accelerator.gather(torch.tensor([count], device=self.accelerator.device)).max())

@@ -7,12 +7,41 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srl_agent.dynamic_sampling import StepStream, is_informative, merge_groups, silence, take_group
+from srl_agent.dynamic_sampling import StepStream, is_informative, make_blocks, merge_groups, silence, take_group
+
+
+def singles(rows: int) -> list[list[int]]:
+    return make_blocks([(f"run {row}", 1) for row in range(rows)], "shuffle")
+
+
+STEPS = [("b", 2), ("a", 1), ("b", 1), ("a", 3), ("a", 2), ("c", 1)]
+
+
+@pytest.mark.parametrize(
+    ("batching", "blocks"),
+    [
+        ("shuffle", [[2], [0], [1], [4], [3], [5]]),
+        ("episode", [[2, 0], [1, 4, 3], [5]]),
+        ("steps:2", [[2, 0], [1, 4], [3], [5]]),
+    ],
+)
+def test_blocks_are_consecutive_steps_of_one_episode(batching: str, blocks: list[list[int]]) -> None:
+    assert make_blocks(STEPS, batching) == blocks
+
+
+def test_a_block_stays_together_when_the_stream_is_shuffled() -> None:
+    stream = StepStream(make_blocks([(f"run {row // 5}", row % 5) for row in range(50)], "episode"), seed=3)
+    epoch = stream.take(50)
+    assert sorted(epoch) == list(range(50)) != epoch
+    assert all(
+        epoch[start] % 5 == 0 and epoch[start : start + 5] == list(range(epoch[start], epoch[start] + 5))
+        for start in range(0, 50, 5)
+    )
 
 
 @given(st.integers(1, 30), st.lists(st.integers(0, 40), max_size=8))
 def test_every_epoch_visits_each_row_once(rows: int, counts: list[int]) -> None:
-    stream = StepStream(rows, seed=5)
+    stream = StepStream(singles(rows), seed=5)
     taken = [index for count in counts for index in stream.take(count)]
     epochs = [taken[start : start + rows] for start in range(0, len(taken), rows)]
     assert all(len(set(epoch)) == len(epoch) for epoch in epochs)
@@ -21,13 +50,13 @@ def test_every_epoch_visits_each_row_once(rows: int, counts: list[int]) -> None:
 
 @given(st.integers(1, 20), st.integers(0, 60), st.integers(0, 60))
 def test_the_position_alone_restores_a_stream(rows: int, before: int, after: int) -> None:
-    unbroken = StepStream(rows, seed=1)
+    unbroken = StepStream(singles(rows), seed=1)
     unbroken.take(before)
-    assert StepStream(rows, 1, position=before).take(after) == unbroken.take(after)
+    assert StepStream(singles(rows), 1, position=before).take(after) == unbroken.take(after)
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    first, second = StepStream(50, 0), StepStream(50, 1)
+    first, second = StepStream(singles(50), 0), StepStream(singles(50), 1)
     epoch = first.take(50)
     assert epoch != first.take(50)
     assert epoch != second.take(50)

@@ -31,7 +31,7 @@ def make_trainer(folder: Path, model: Any, loss_pass: Literal["shared", "plain"]
     trainer = SrlTrainer(
         config=config,
         reward=StepReward(domain.scorer(config), tokenizer),
-        stream=StepStream(len(rows), seed=0),
+        stream=StepStream([[row] for row in range(len(rows))], seed=0),
         on_fill=lambda step, fill, metrics: fills.append((fill, metrics)),
         model=model,
         args=grpo_arguments(config, folder, 1, 1, False),
