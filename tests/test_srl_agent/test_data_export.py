@@ -76,6 +76,31 @@ def test_an_export_never_replaces_its_input(file: Path) -> None:
         export(file, file, "--to", "steps")
 
 
+@pytest.mark.parametrize("place", ["new/../in.jsonl", "link.jsonl", "./in.jsonl"])
+def test_no_other_name_of_the_input_is_taken_as_output(file: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "link.jsonl").symlink_to(file)
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match="are the same file"):
+        export(file, f"{tmp_path}/{place}", "--to", "steps")
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("-", "name of a file"), ("o.jsonl.gz", "plain text"), (".", "name of a file")]
+)
+def test_outputs_that_are_no_plain_file_are_refused(file: Path, name: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        export(file, name, "--to", "steps")
+
+
+def test_a_read_only_file_is_not_replaced(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept.jsonl").write_text("mine")
+    (tmp_path / "kept.jsonl").chmod(0o444)
+    with pytest.raises(ConfigError, match="is read-only"):
+        export(file, tmp_path / "kept.jsonl", "--to", "steps")
+    assert (tmp_path / "kept.jsonl").read_text() == "mine"
+
+
 def test_steps_left_out_for_the_budget_are_counted(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,13 +124,13 @@ def _excerpt(text: str) -> str:
     return f": {shown}" if text else ""
 
 
-def warn_of_losses(console: Console, report: LossReport) -> None:
+def warn_of_losses(console: Console, report: LossReport, reasons: str = "reasons in the table above") -> None:
     """The closing warning where rows or files could not be read: the data set is not the whole input."""
     if report.episodes_dropped:
         warn(
             console,
             f"{report.episodes_dropped} of {plural(report.episodes_read, 'row')} could not be read "
-            "(reasons in the table above): what was written or counted is not the whole input",
+            f"({reasons}): what was written or counted is not the whole input",
         )
 
 

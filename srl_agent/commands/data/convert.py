@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from trajectories.gates import GateTally, gate_episodes
 from trajectories.records import Episode
 from trajectories.report import Tally
 from trajectories.store import write_episodes
+
+PACKED = (".gz", ".zst", ".bz2", ".xz", ".zip", ".parquet")
 
 
 def convert(args: argparse.Namespace) -> int:
@@ -54,6 +57,17 @@ def _some(episodes: Iterable[Episode], message: str, gates: GateTally) -> Iterat
 
 
 def refuse_same(source: str, target: str) -> None:
-    """A conversion loses what its output does not hold, so it never replaces what it reads."""
-    if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
+    """A conversion loses what its output does not hold, so it never replaces what it reads.
+
+    ConfigError also for an output that is no plain text file to be written: standard output, a packed name, a file
+    that is read-only even where its folder is not.
+    """
+    path = Path(os.path.realpath(target))  # folders that are yet to be made, and `..` behind them, included
+    if path == Path(os.path.realpath(source)) or (path.exists() and Path(source).exists() and path.samefile(source)):
         raise ConfigError(f"{target}: input and output are the same file; name another output")
+    if target == "-" or (path.exists() and not path.is_file()):
+        raise ConfigError(f"{target}: expected the name of a file to write")
+    if path.suffix in PACKED:
+        raise ConfigError(f"{target}: the output is plain text; leave {path.suffix} out of its name and pack it after")
+    if path.exists() and not path.stat().st_mode & 0o222:
+        raise ConfigError(f"{target}: is read-only; name another output")

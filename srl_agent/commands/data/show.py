@@ -37,7 +37,7 @@ def show(args: argparse.Namespace) -> int:
         if args.step is not None or args.json:
             raise ConfigError(f"EPISODE: {args.input} has {len(episodes)}; give a number or traj_id behind the file")
         _print_list(console, episodes)
-        warn_of_losses(console, report)
+        warn_of_losses(console, report, "`data stats` lists the reasons")
         return 0
     episode = encodable(find_episode(episodes, args.episode or "1"))
     if args.step is None:
