@@ -87,8 +87,9 @@ class _Exchange:
         if not self.begun:
             _, mark, rest = self.pending.partition(self.begin)
             self.begun = bool(mark)
-            # What comes before the first mark is from a process that an earlier command left behind.
-            self.pending = rest if mark else self.pending[-len(self.begin) :]
+            # What comes before the first mark is from a process that an earlier command left behind, or says why no
+            # shell opens.
+            self.pending = rest if mark else self.pending[-4096:]
         if self.begun:
             self._look_for_end()
 
@@ -140,7 +141,7 @@ class Driver:
         # The shell's own standard error would report commands that died of a signal, as no other shell does here.
         exchange = self._exchange("exec 2>/dev/null", OPENING)
         if exchange.exit_code != 0:
-            said = bytes(exchange.output.text().encode() + exchange.pending).decode(errors="replace").strip()
+            said = exchange.pending.decode(errors="replace").strip()
             self.close()
             raise SandboxError(f"the sandbox's shell does not open: {self._why_dead() or said or 'no answer'}")
 
@@ -164,6 +165,8 @@ class Driver:
             if exchange.begun or self._is_open():
                 break
             self._replace()
+        else:
+            raise SandboxError("the sandbox's shell dies before a command can begin")
         return self._result(exchange, timeout, time.monotonic() - started)
 
     def _result(self, exchange: _Exchange, timeout: float, duration: float) -> Result:

@@ -1,0 +1,205 @@
+"""The disks of sandboxes: stacked read-only layers under a bounded writable one, in a mount namespace of their own.
+
+One `Store` belongs to a sandbox and all its forks. A bash in a private mount and process-id namespace (of a user
+namespace, where the user is not root) makes the mounts; it ends with this process, however that ends, and the kernel
+then takes the mounts and the processes with it. What stays is a folder with its owner's record (`envs.owner`).
+
+    <folder>/i0, i1, ...    the image's directories, bound read-only, the uppermost first
+    <folder>/<n>            the disk of sandbox n: ext4 on a sparse file, or tmpfs where no loop device may be mounted
+    <folder>/<n>/<k>        its layers; the one with the highest k is being written, the others are frozen
+    <folder>/m<n>           the whole as sandbox n sees it
+
+The option string of a mount is one page (mount(2)), hence the short names.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from envs import layers as layers_script
+from envs.base import Limits
+from envs.driver import Driver, shell_process
+from envs.errors import SandboxError
+from envs.owner import make_owned_folder, this_owner
+
+MOST_LAYERS: Final = 100
+"""Above so many, layers of one disk are merged; the kernel takes 500 (OVL_MAX_STACK)."""
+PATIENCE: Final = 120.0
+"""Seconds that a mount may take on a busy machine."""
+
+
+class Store:
+    """The disks of one family of sandboxes."""
+
+    def __init__(self, root: Path, image: Sequence[Path] | Callable[[Path], Sequence[Path]], run_id: str = "") -> None:
+        """A new store under `root`; an image that is a function makes its directories in the store's folder.
+
+        SandboxError where the kernel does not allow it.
+        """
+        self.folder = make_owned_folder(root, this_owner(run_id))
+        self.image = tuple(image(self.folder) if callable(image) else image)
+        self.is_root = os.geteuid() == 0
+        self.snapshots: dict[str, tuple[str, ...]] = {}
+        """Identifiers to layers, the uppermost first."""
+        self._disks, self._members, self._lock = 0, 0, threading.RLock()
+        self._holder: subprocess.Popen[bytes] | None = None
+        self._driver = Driver(self._open_holder, self._too_slow, self.why_dead, Limits(output_bytes=4096))
+        try:
+            self._driver.open()
+            self.holder = children(self._driver.pid)[0]
+            """The host's process id of what holds the namespaces."""
+            binds = [f"mkdir i{n} && mount --rbind {_word(path)} i{n}" for n, path in enumerate(self.image)]
+            # bwrap looks its own children up in /proc, by their numbers in this namespace.
+            self.do(" && ".join(["mount -t proc proc /proc", *binds]), "the image cannot be mounted")
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_holder(self) -> subprocess.Popen[bytes]:
+        if self._holder is not None:
+            raise SandboxError("the process that held the sandbox's mounts is gone")
+        user = [] if self.is_root else ["--user", "--map-root-user"]
+        words = ["unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "bash", "--noprofile", "--norc"]
+        self._holder = shell_process(words)
+        return self._holder
+
+    def _too_slow(self) -> None:
+        raise SandboxError(f"a mount took longer than {PATIENCE:g} s")
+
+    def why_dead(self) -> str:
+        """Why the namespaces are gone; empty while they are there."""
+        gone = self._holder is None or self._holder.poll() is not None
+        return "the process that held its mounts is gone" if gone else ""
+
+    def do(self, script: str, failure: str) -> None:
+        """Run a script of ours in the namespace, in the store's folder. SandboxError names the `failure`."""
+        with self._lock:
+            result = self._driver.run(script, PATIENCE, cwd=str(self.folder), environment={"PATH": _path()})
+        if result.exit_code != 0:
+            raise SandboxError(f"{failure}: {result.output.strip()}")
+
+    def entering(self) -> list[str]:
+        """The words before a command that is to run within the namespaces."""
+        user = [] if self.is_root else ["--user", "--preserve-credentials"]
+        return ["nsenter", *user, "--mount", "--pid", f"--target={self.holder}", "--"]
+
+    def new_disk(self, size_mb: int) -> int:
+        """The number of a new, empty disk of that size (0: unbounded, a plain directory)."""
+        with self._lock:
+            number, self._disks, self._members = self._disks, self._disks + 1, self._members + 1
+        try:
+            self.do(self._make_disk(number, size_mb), f"no disk of {size_mb} MB for a sandbox")
+        except BaseException:
+            self.drop(number, keep=False)
+            raise
+        return number
+
+    def _make_disk(self, number: int, size_mb: int) -> str:
+        folders = f"mkdir -m 755 {number} m{number}"
+        if not size_mb:
+            return folders
+        if not has_loop():
+            return f"{folders} && mount -t tmpfs -o size={size_mb}m,nr_inodes=0,mode=755,nodev sandbox {number}"
+        options = "-q -F -m 0 -O ^has_journal,^resize_inode -E lazy_itable_init=1,nodiscard"
+        image = f"truncate -s {size_mb}M {number}.ext4 && mkfs.ext4 {options} {number}.ext4"
+        return f"{folders} && {image} && mount -o loop,discard,nodev {number}.ext4 {number}"
+
+    def view(self, number: int) -> Path:
+        """Where sandbox `number`'s files are, within the namespace."""
+        return self.folder / f"m{number}"
+
+    def is_empty(self, number: int, layer: int) -> bool:
+        """Whether nothing has been written to a layer."""
+        with os.scandir(f"/proc/{self.holder}/root{self.folder}/{number}/{layer}") as entries:
+            return next(entries, None) is None
+
+    def mount(self, number: int, layer: int, lower: Sequence[str]) -> None:
+        """Mount sandbox `number` with a new writable layer over frozen ones, the uppermost first, and the image."""
+        below = ":".join([*lower, *(f"i{n}" for n in range(len(self.image)))])
+        upper = f"{number}/{layer}"
+        marks = "" if self.is_root else "userxattr,"
+        # volatile: nothing of a sandbox outlives the machine's crash, so nothing waits for the disk.
+        options = f"{marks}volatile,index=off,metacopy=off,redirect_dir=off,nodev"
+        words = f"lowerdir={below},upperdir={upper},workdir={number}/w,{options}"
+        if len(words) > os.sysconf("SC_PAGE_SIZE") - 256:
+            raise SandboxError(f"{len(lower)} snapshots over one another do not fit one mount: fork less deeply")
+        script = f"rm -rf {number}/w && mkdir -p {upper} {number}/w && mount -t overlay -o {words} overlay m{number}"
+        self.do(script, f"no overlay mount ({self._remedy()})")
+
+    def _remedy(self) -> str:
+        if self.is_root:
+            return "needs Linux 5.10 or newer, with overlayfs"
+        return "without root it needs Linux 5.11 or newer, 6.6 for a bounded disk: else set disk_mb: 0, or use root"
+
+    def unmount(self, number: int) -> None:
+        """Take a sandbox's view away; none of its processes may live. Mounted or not."""
+        self.do(f"! mountpoint -q m{number} || umount m{number}", "a sandbox's files cannot be unmounted")
+
+    def copy_layer(self, number: int, layer: int, to: int) -> None:
+        """Copy a layer that is being written to a frozen one."""
+        script = f"cp -a --reflink=auto {number}/{layer} {number}/{to}.part && mv {number}/{to}.part {number}/{to}"
+        self.do(f"{script} || {{ rm -rf {number}/{to}.part; false; }}", "a snapshot does not fit the sandbox's disk")
+
+    def merged(self, number: int, layer: int, stack: tuple[str, ...]) -> tuple[str, ...]:
+        """The stack with the topmost layers of this disk as one, `layer`, where there are too many."""
+        if len(stack) <= MOST_LAYERS:
+            return stack
+        own = 0
+        while own < len(stack) and stack[own].startswith(f"{number}/"):
+            own += 1
+        if own < 2:
+            return stack
+        space = "trusted" if self.is_root else "user"
+        words = [sys.executable, "-I", layers_script.__file__, space, f"{number}/{layer}", *stack[:own]]
+        self.do(shlex.join(words), "snapshots cannot be merged")
+        return (f"{number}/{layer}", *stack[own:])
+
+    def drop(self, number: int, keep: bool) -> None:
+        """A sandbox is closed: remove its view, and its disk unless `keep`; the last takes the store with it."""
+        with self._lock:
+            self._members -= 1
+            last = self._members == 0
+            if not last and not self.why_dead():
+                view = f"umount -l m{number} 2>/dev/null; rmdir m{number} 2>/dev/null"
+                disk = f"umount -l {number} 2>/dev/null; rm -rf -- {number} {number}.ext4"
+                self.do(f"{view}; {'true' if keep else disk}", "a sandbox's disk cannot be removed")
+        if last:
+            self.close()
+
+    def close(self) -> None:
+        """End the namespaces and remove the folder. Closing twice is no error."""
+        if self._holder is not None and not self.why_dead():
+            # Within, where this user is root: a sandbox may have left directories that their owner cannot enter.
+            self.do("umount -l m* 2>/dev/null; rm -rf -- [0-9]*/* 2>/dev/null; true", "a store cannot be emptied")
+        self._driver.close()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+
+def has_loop() -> bool:
+    """Whether this user can mount a file as a disk."""
+    return os.geteuid() == 0 and Path("/dev/loop-control").exists() and bool(shutil.which("mkfs.ext4", path=_path()))
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of a process's children (proc(5): /proc/[pid]/task/[tid]/children)."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except FileNotFoundError:
+        return []
+
+
+def _path() -> str:
+    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _word(path: Path) -> str:
+    return shlex.quote(str(path))
