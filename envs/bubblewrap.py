@@ -1,9 +1,8 @@
 """Sandboxes without a daemon: bubblewrap over overlay mounts, for root and for ordinary users.
 
 An image is a root directory, or several joined by `:` with the uppermost first, none of which is ever written to. The
-empty name is a root made from this host's own `/usr` (and `/bin`, `/lib`, ... as the host has them), read-only, with an
-`/etc` of its own: whatever the host has under `/usr` can be read and run inside; `/home`, `/root`, `/var` and the rest
-of `/etc` cannot.
+empty name is a root made from this host's own `/usr`, read-only, with an `/etc` of its own (`envs.host_root`): whatever
+the host has there can be read and run inside; `/home`, `/root`, `/var` and the rest of `/etc` cannot.
 
 Inside, commands are uid 0 without any capability, in user, mount, process, network, IPC and host-name namespaces of
 their own; further user namespaces are refused. `/tmp` is on the sandbox's disk and part of snapshots; `/dev/shm` holds
@@ -71,6 +70,11 @@ class BubblewrapSandbox:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def holder(self) -> int:
+        """The host's process id of what holds its namespaces and those of its forks; they end with it."""
+        return self._store.holder
 
     def run(
         self, command: str, timeout: float = 60.0, *, cwd: str = "", environment: Mapping[str, str] | None = None
