@@ -37,7 +37,7 @@ def docker_image() -> str:
     return BASE_IMAGE
 
 
-SYSTEMS = ("docker",)
+SYSTEMS = ("docker", "bubblewrap")
 """Backends that the tools, the replay and the states are tested on."""
 
 
