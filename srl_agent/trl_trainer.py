@@ -25,6 +25,7 @@ from srl_agent.cpu import SamplingCopy
 from srl_agent.dynamic_sampling import Batch, StepStream, merge_groups, silence
 from srl_agent.fill import Fill
 from srl_agent.loss_pass import grouped_logps, through
+from srl_agent.models import require_peft
 from srl_agent.rollout import sample_groups
 from srl_agent.run_dir import MARKER, write_json
 from srl_agent.step_reward import StepReward, output_metrics, score_metrics
@@ -50,7 +51,8 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
         on_cpu = self.accelerator.device.type == "cpu"
-        self._sampling_copy = SamplingCopy(self.model) if on_cpu and self.args.bf16 and not self.use_vllm else None
+        in_low_precision = on_cpu and self.args.bf16 and not self.use_vllm and not config.lora.rank
+        self._sampling_copy = SamplingCopy(self.model) if in_low_precision else None
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> Any:
@@ -224,6 +226,18 @@ def _mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
         }
         write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
     trainer.accelerator.wait_for_everyone()  # the next stage looks for the marker on every process
+
+
+def adapters(config: Config) -> Any:
+    """peft's settings, None where all weights are trained. ModelError where peft is missing."""
+    lora = config.lora
+    if not lora.rank:
+        return None
+    require_peft()
+    from peft import LoraConfig
+
+    targets = lora.targets if lora.targets == "all-linear" else lora.targets.split(",")
+    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=targets, task_type="CAUSAL_LM")
 
 
 def grpo_arguments(config: Config, folder: Path, max_steps: int, processes: int, accelerated: bool) -> Any:
