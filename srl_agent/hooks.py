@@ -1,11 +1,14 @@
-"""Hands the events of a transformers Trainer to plain functions."""
+"""What any transformers Trainer of ours does besides training: hand its events on, mark its checkpoints complete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
+
+from srl_agent.run_dir import MARKER, write_json
 
 
 class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
@@ -27,3 +30,17 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
             control.should_save = True  # the last step is always saved
         if self.on_step is not None:
             self.on_step(state.global_step)
+
+
+def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
+    """Write the marker into the checkpoint that was just saved; every process leaves when it stands there."""
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        record = {
+            "stage": stage,
+            "step": trainer.state.global_step,
+            "max_steps": trainer.state.max_steps,
+            **state,
+        }
+        write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
+    trainer.accelerator.wait_for_everyone()  # the next stage looks for the marker on every process

@@ -24,10 +24,10 @@ from srl_agent.config import Config
 from srl_agent.cpu import SamplingCopy
 from srl_agent.dynamic_sampling import Batch, StepStream, merge_groups, silence
 from srl_agent.fill import Fill
+from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import grouped_logps, through
 from srl_agent.models import require_peft
 from srl_agent.rollout import sample_groups
-from srl_agent.run_dir import MARKER, write_json
 from srl_agent.step_reward import StepReward, output_metrics, score_metrics
 
 OnFill = Callable[[int, Fill, dict[str, float]], None]
@@ -200,7 +200,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         state = {"stream_position": self.stream.position}
-        _mark_complete(self, "srl", state)
+        mark_complete(self, "srl", state)
 
 
 class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
@@ -212,20 +212,7 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        _mark_complete(self, "sft", {})
-
-
-def _mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
-    trainer.accelerator.wait_for_everyone()
-    if trainer.accelerator.is_main_process:
-        record = {
-            "stage": stage,
-            "step": trainer.state.global_step,
-            "max_steps": trainer.state.max_steps,
-            **state,
-        }
-        write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
-    trainer.accelerator.wait_for_everyone()  # the next stage looks for the marker on every process
+        mark_complete(self, "sft", {})
 
 
 def adapters(config: Config) -> Any:
