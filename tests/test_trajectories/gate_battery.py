@@ -112,6 +112,8 @@ HISTORY = [
     "git archive origin/main src | tar x -C /tmp/new",
     "git worktree add /tmp/new origin/main",
     "git grep -n dotted origin/main -- src",
+    "git grep -e dotted d8c37f437",
+    "git show master@{2}",
     "git stash && git reset --hard origin/main",
     "git --git-dir=/testbed/.git log --all",
     "echo 'git log --all' | bash",
@@ -171,6 +173,14 @@ HISTORY_FINE = [
     "git format-patch -1 HEAD --stdout",
     "git reset --hard HEAD && git clean -fd",
     "git tag | tail -3",
+    "git show stash@{0}",
+    "git diff stash@{1} -- a.py",
+    "git checkout stash@{0} -- src/flask/app.py",
+    "git grep 12345678",
+    "git grep -n d8c37f43",
+    "git diff 20230101",
+    "git log -S 1234567",
+    "git log --format=%h -- 1234567",
 ]
 SHOWN = "9f3d1c2 Merge pull request\na1b2c3d4 Fix docs\n"
 HISTORY_TURNS = {

@@ -21,9 +21,11 @@ _LISTERS = frozenset({"log", "rev-list", "shortlog", "whatchanged", "show", "sho
 _ALL_REFS = re.compile(r"--(?:all|remotes|branches|tags|reflog|walk-reflogs|glob|alternate-refs)(?:=.*)?")
 _GLOBAL_WITH_VALUE = frozenset({"-C", "-c", "--git-dir", "--work-tree", "--namespace"})
 _TEMPORARY = re.compile(r"(?:/var)?/tmp(?:/|$)")
+_WITH_VALUE = word_set("-n -S -G -L --grep --author --format -m -U --since --until --after --before --committer -O")
+_GREP_WITH_VALUE = word_set("-e -f -A -B -C -m --max-depth --threads")
 
 _FOREIGN_REF = re.compile(
-    r"(?:^|[\s^.:])(?:(?:refs/)?remotes/|(?:origin|upstream)/[\w./-]+|FETCH_HEAD\b)|@\{(?:u|upstream|push|\d+)\}"
+    r"(?:^|[\s^.:])(?:(?:refs/)?remotes/|(?:origin|upstream)/[\w./-]+|FETCH_HEAD\b)|(?<!stash)@\{(?:u|upstream|push|\d+)\}"
 )
 _FUTURE_RANGE = re.compile(r"(?:HEAD|@)?\.\.\.?(?!HEAD|@|$|/)[\w][\w./-]*")
 _HASH = re.compile(r"(?<![0-9a-zA-Z_/-])[0-9a-f]{7,40}(?![0-9a-zA-Z_-])")
@@ -124,14 +126,16 @@ def _revision_leak(name: str, arguments: list[str], shown: set[str]) -> str:
 
 def _revisions(name: str, arguments: list[str]) -> Iterator[str]:
     """Words that may be revisions: no options with their values, nothing behind `--`."""
-    takes_value = frozenset({"-n", "-S", "-G", "-L", "--grep", "--author", "--format", "-m", "-e", "-U", "--since"})
+    takes_value = _GREP_WITH_VALUE if name == "grep" else _WITH_VALUE
     before = ""
+    pattern_next = name == "grep" and not any(re.match(r"-[a-zA-Z]*[ef]$", word) for word in arguments)
     for word in arguments:
         if word == "--":
             return
         if not word.startswith("-") and before not in takes_value:
-            # The first word of `git grep` is its pattern, and paths with a slash are no revisions but of remotes.
-            yield word
+            if not pattern_next:
+                yield word
+            pattern_next = False
         before = word
 
 
@@ -139,7 +143,8 @@ def _hashes(word: str) -> list[str]:
     found = _HASH_WORD.fullmatch(word)
     ends = _RANGE_END.findall(word)
     named = ([found[1]] if found else []) + ends
-    return [name for name in named if re.search(r"\d", name) or len(name) == 40]
+    # A short one is likelier a word (`defaced`) or a number (`20230101`) than a hash of one kind of character only.
+    return [name for name in named if len(name) == 40 or (re.search(r"\d", name) and re.search("[a-f]", name))]
 
 
 def _was_shown(name: str, shown: set[str]) -> bool:
