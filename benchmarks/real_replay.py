@@ -11,6 +11,7 @@ Left out: tasks whose package needs compiling (astropy), and the tests' own envi
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import subprocess
@@ -39,19 +40,23 @@ class Task:
     wheels: tuple[str, ...] = ()
     """What the expert installed from the network, laid in the image instead; empty where its network failed it."""
     older: tuple[str, ...] = ()
-    """The release before, and the files taken from it: what the task's own fix changed, where the sdist has the fix."""
+    """An earlier version, and the files taken from it: those that the task's fix, or later work, changed by then."""
+    undone: tuple[str, ...] = ()
+    """A file, what the fix put there, and what stood there before. Blob hashes in the recorded patch tell it is so."""
 
 
 AUTOCOMPLETE = "django/contrib/admin/views/autocomplete.py"
+SHELL = "django/core/management/commands/shell.py"
+NETWORK = ("asgiref", "pytz", "sqlparse")
 BOUND_FIELD = "django/forms/boundfield.py"
 AUTOCOMPLETE_TESTS = "tests/admin_views/test_autocomplete_view.py"
 TASKS = (
-    Task("django__django-11039", "2.2a1", ("pytz", "sqlparse")),
-    Task("django__django-11999", "3.0"),
+    Task("django__django-11039", "2.2", ("pytz", "sqlparse")),
+    Task("django__django-11999", "3.0b1"),
     Task("django__django-12983", "3.1a1", ("asgiref", "pytz")),
-    Task("django__django-13447", "3.1.2", ("asgiref", "pytz", "sqlparse")),
-    Task("django__django-13660", "3.2a1", ("asgiref", "pytz", "sqlparse")),
-    Task("django__django-14411", "3.2.2", ("asgiref", "pytz", "sqlparse")),
+    Task("django__django-13447", "3.2a1", NETWORK),
+    Task("django__django-13660", "3.2a1", NETWORK, ("3.1.2", "tests/shell/tests.py"), (SHELL, ", globals())", ")")),
+    Task("django__django-14411", "3.2.2", NETWORK),
     Task("django__django-14752", "4.0a1", (), ("3.2.2", AUTOCOMPLETE, AUTOCOMPLETE_TESTS, BOUND_FIELD)),
     Task("django__django-15347", "4.0.1"),
 )
@@ -64,7 +69,8 @@ IGNORED = "*.egg-info\n*.pot\n*.py[co]\n.tox/\n__pycache__/\nMANIFEST\ndist/\nte
 PYTHON = "/opt/miniconda3"
 """Where the recorded images have the Python that is first on the path."""
 ENVIRONMENT = {
-    "PATH": f"{PYTHON}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    # The last is where Debian's Python has pip put scripts.
+    "PATH": f"{PYTHON}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{PYTHON}/local/bin",
     "HOME": "/root",
     # mini-swe-agent's own, as its configuration in the records says.
     "PAGER": "cat",
@@ -126,7 +132,9 @@ def make_image(cache: Path, task: Task, backend: str) -> str:
     tarball = _base_tarball(cache)
     layer = make_layer(cache, task)
     if backend == "docker":
-        return _docker_image(cache, layer, f"srl-agent/{task.instance_id.replace('__', '.')}:{task.version}")
+        return _docker_image(
+            cache, layer, f"srl-agent/{task.instance_id.replace('__', '.')}:{task.version}-{_digest(task)}"
+        )
     return f"{layer}:{_unpacked(tarball, cache / 'base')}"
 
 
@@ -145,13 +153,13 @@ def _unpacked(tarball: Path, target: Path) -> Path:
 
 def make_layer(cache: Path, task: Task) -> Path:
     """The directories that a task adds to the base: the repository, Python, and what pip may install."""
-    layer = cache / "layers" / "-".join((task.instance_id, task.version, *task.older[:1]))
+    layer = cache / "layers" / f"{task.instance_id}-{task.version}-{_digest(task)}"
     if layer.exists():
         return layer
     base = _unpacked(_base_tarball(cache), cache / "base")
     with _made_whole(layer) as partial:
         sdists = [download_sdist(cache / "sdists", version) for version in (task.version, *task.older[:1])]
-        _lay_repository(partial / "testbed", sdists, task.older[1:])
+        _lay_repository(partial / "testbed", sdists, task)
         _lay_python(partial, base, download_wheels(cache / "wheels", [PIP])[0])
         (partial / "opt/wheels").mkdir()
         for wheel in download_wheels(cache / "wheels", [PINNED[name] for name in task.wheels]):
@@ -182,14 +190,26 @@ def download_wheels(folder: Path, requirements: Sequence[str]) -> list[Path]:
     return wheels
 
 
-def _lay_repository(place: Path, sdists: Sequence[Path], older: Sequence[str]) -> None:
-    """The first sdist's files as a checkout of one commit, those named `older` from the last one."""
+def _digest(task: Task) -> str:
+    return hashlib.sha256(repr(task).encode()).hexdigest()[:8]
+
+
+def _lay_repository(place: Path, sdists: Sequence[Path], task: Task) -> None:
+    """The first sdist's files as a checkout of one commit, some of them as the task had them."""
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         shutil.move(_extracted(sdists[0], Path(scratch) / "new"), place)
-        for path in older:
+        for path in task.older[1:]:
             shutil.copy(_extracted(sdists[-1], Path(scratch) / "old") / path, place / path)
+    # A checkout names the version without its last digit: 3.2 in the recording where the first alpha says 3.2a1.
+    version = place / "django/__init__.py"
+    version.write_text(version.read_text(encoding="utf-8").replace("'alpha', 1", "'alpha', 0"), encoding="utf-8")
+    if task.undone:
+        path, new, old = task.undone
+        (place / path).write_text((place / path).read_text(encoding="utf-8").replace(new, old), encoding="utf-8")
     (place / "PKG-INFO").unlink()
     (place / ".gitignore").write_text(IGNORED, encoding="utf-8")
+    for folder in (place, *place.rglob("*/")):
+        folder.chmod(0o777)  # as the recorded images have them
     git = ["git", "-C", str(place), "-c", "user.name=none", "-c", "user.email=none@example.invalid"]
     _run([*git, "init", "-q"])
     # In the whole history ten digits are needed to tell objects apart, and so `git diff` prints ten.
