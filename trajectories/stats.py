@@ -13,8 +13,14 @@ from trajectories.render import body_text, render_action
 
 CountTokens = Callable[[str], int]
 
+SHELL_TOOLS = (
+    *("bash", "bash_command", "shell", "exec_command", "local_shell_call", "local_shell", "exec", "container.exec"),
+    *("run_command", "run_shell_command", "execute_command", "run_terminal_cmd", "run_in_terminal", "sh", "cmd"),
+)
+"""Tools whose argument is a line for a shell or the words of a command, whatever agent they come from."""
+
 KINDS = {
-    "bash": ("bash", "bash_command", "shell", "exec_command", "local_shell_call"),
+    "bash": SHELL_TOOLS,
     "view": ("Read", "read", "read_file", "filemap", "summarize", "get_symbols"),
     "create": ("create", "Write", "write", "write_file"),
     "edit": ("edit", "insert", "Edit", "MultiEdit", "edit_file", "apply_patch"),

@@ -188,6 +188,11 @@ HISTORY_TURNS = {
     "the editor opens the packs": (edit("view", "/testbed/.git/packed-refs"),),
     "a terminal's keystrokes": (tool("bash_command", keystrokes="git reflog\n", duration="1.0"),),
     "a cell's shell line": (tool("execute_ipython_cell", code="x = 1\n!git log --all"),),
+    "another agent's shell": (tool("exec_command", cmd="git log --all"),),
+    "the words of a command": (tool("shell", command='["bash", "-lc", "git log --all"]', workdir="/testbed"),),
+    "the words alone": (tool("exec", command='["git", "log", "--all"]'),),
+    "a call with its words": (tool("local_shell_call", action='{"type": "exec", "command": ["git", "reflog"]}'),),
+    "a terminal of an editor": (tool("run_terminal_cmd", command="git log --all", is_background="false"),),
 }
 HISTORY_FINE_TURNS = {
     "a hash that the plain log showed": (act("git log --oneline -5", SHOWN), act("git show a1b2c3d")),
@@ -196,6 +201,9 @@ HISTORY_FINE_TURNS = {
     "the base commit of the task": (act(f"git diff {FACTS.base_commit}"),),
     "the editor opens the head": (edit("view", "/testbed/.git/HEAD"),),
     "a file about git": (edit("create", "/testbed/git_notes.md", file_text="git log --all\ngit reflog"),),
+    "a shell's other argument": (tool("exec_command", cmd="ls", justification="git log --all"),),
+    "words that are echoed": (tool("shell", command='["echo", "git log --all"]'),),
+    "a list that is no command": (tool("shell", command="[ -d .git ] && git log -1"),),
     "thinking of it": (tool("think", thought="I could run git log --all but should not"),),
     "a word of the file of hashes": (act("cat a.txt", SHOWN), act("git diff a1b2c3d4 -- a.txt")),
 }
@@ -548,6 +556,14 @@ def _steps() -> list[Case]:
         Case("repeated-step", False, "another action sees the same", run(look, act("head a.py", "x = 1"))),
         Case("repeated-step", False, "the file has changed", run(look, change, replace(look, observation="x = 2"))),
         Case("repeated-step", False, "the same failure after an edit", run(test, change, again)),
+        *(
+            Case("repeated-step", False, f"after an edit through {name}", run(test, tool(name, **{key: line}), again))
+            for name, key, line in [
+                ("exec_command", "cmd", "sed -i s/1/2/ a.py"),
+                ("shell", "command", '["bash", "-lc", "sed -i s/1/2/ a.py"]'),
+                ("bash_command", "keystrokes", "sed -i s/1/2/ a.py\n"),
+            ]
+        ),
         Case("repeated-step", False, "after a shell's edit", run(test, act("sed -i s/1/2/ a.py", ""), again)),
         Case(
             "repeated-step",

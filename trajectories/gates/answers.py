@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from trajectories.gates.actions import action_commands, python_sources
 from trajectories.gates.base import Always, GateSettings, excerpt
 from trajectories.gates.projects import Project, fetched_urls, project_of, split_url
-from trajectories.gates.shell import Command, action_commands, python_sources
+from trajectories.gates.shell import Command
 from trajectories.gates.whole import Found
 from trajectories.records import Action, Episode
 

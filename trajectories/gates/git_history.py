@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from trajectories.gates.actions import action_commands
 from trajectories.gates.base import Always, GateSettings, excerpt
-from trajectories.gates.shell import Command, action_commands, word_set
+from trajectories.gates.shell import Command, word_set
 from trajectories.gates.whole import Found
 from trajectories.records import Episode
 

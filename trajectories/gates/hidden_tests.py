@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from trajectories.gates.actions import action_commands, python_sources
 from trajectories.gates.base import GateSettings, excerpt
-from trajectories.gates.shell import Command, action_commands, python_sources
+from trajectories.gates.shell import Command
 from trajectories.gates.tasks import TaskFacts
 from trajectories.gates.whole import Found
 from trajectories.records import Action, Episode

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from trajectories.gates.shell import Command, action_commands, python_sources
+from trajectories.gates.actions import action_commands, python_sources
+from trajectories.gates.shell import Command
 from trajectories.gates.tasks import TaskFacts
 from trajectories.records import Action, Episode
 from trajectories.repositories import repository_of

@@ -1,4 +1,4 @@
-"""The commands an action really runs: shell lines taken apart, what heredocs and quotes merely hold left aside."""
+"""The commands a shell line really runs: taken apart, what heredocs and quotes merely hold left aside."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from functools import lru_cache
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from trajectories.records import Action
-
 MOST_CHARS = 200_000
 """Of a command's text that are read; what lies behind is data, not a command line."""
 _MOST_NESTED = 3
@@ -25,7 +23,6 @@ _WRAPPERS = frozenset({"sudo", "env", "nohup", "command", "exec", "time", "nice"
 _RUNNERS = frozenset({("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("conda", "run")})
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 _ELSEWHERE = re.compile(r"(?:/private)?/(?:var/)?tmp(?:/.*)?|\$\(mktemp.*|~/tmp(?:/.*)?", re.DOTALL)
-_CELL_LINE = re.compile(r"^[ \t]*[!%](?:sx[ \t]+|system[ \t]+|!)?(.+)$", re.MULTILINE)
 _RUN_CALLS = frozenset(
     {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput"}
 )
@@ -55,27 +52,6 @@ class Command:
 def word_set(words: str) -> frozenset[str]:
     """The words of a text: the shortest way to write a table of names."""
     return frozenset(words.split())
-
-
-def action_commands(action: Action) -> tuple[Command, ...]:
-    """The commands of a bash action, of a terminal's keystrokes, and those that Python code starts."""
-    arguments = dict(action.arguments)
-    if action.tool in ("bash", "bash_command"):
-        return shell_commands(arguments.get("command", arguments.get("keystrokes", "")))
-    if "ipython" in action.tool or action.tool == "python":
-        code = arguments.get("code", arguments.get("command", ""))
-        lines = "\n".join(found[1] for found in _CELL_LINE.finditer(code[:MOST_CHARS]))
-        return shell_commands(lines) + python_commands(_CELL_LINE.sub("pass", code))
-    if action.original and not action.arguments:
-        return shell_commands(action.original)
-    return ()
-
-
-def python_sources(action: Action) -> list[str]:
-    """Python code that the action runs: cells, `python -c`, here-documents of `python`."""
-    if "ipython" in action.tool or action.tool == "python":
-        return [value for key, value in action.arguments if key in ("code", "command")]
-    return [code for command in action_commands(action) if (code := _python_code(command))]
 
 
 @lru_cache(maxsize=256)
@@ -130,7 +106,7 @@ def _commands(text: str, nested: int) -> Iterator[Command]:
 
 def _inner(command: Command, nested: int) -> Iterator[Command]:
     """What a shell or an interpreter is given to run."""
-    code = _python_code(command)
+    code = python_code(command)
     if code:
         yield from python_commands(code, nested)
     elif command.name in _SHELLS:
@@ -141,7 +117,8 @@ def _inner(command: Command, nested: int) -> Iterator[Command]:
         yield from _commands(" ".join(command.words[1:]), nested - 1)
 
 
-def _python_code(command: Command) -> str:
+def python_code(command: Command) -> str:
+    """The code that a call of Python is given in place of a file, else empty."""
     if not _PYTHON.fullmatch(command.name):
         return ""
     if "-c" in command.words[:-1]:

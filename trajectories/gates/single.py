@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from trajectories.gates.actions import shell_lines
 from trajectories.gates.base import Always, GateSettings, excerpt
 from trajectories.gates.whole import Found, action_digest
 from trajectories.records import Action, Episode
@@ -72,8 +73,8 @@ class RepeatedStep(Always):
 
 
 def _may_write(action: Action) -> bool:
-    if action.tool == "bash":
-        return any(_WRITES.search(value) for _, value in action.arguments)
+    if action_kind(action) == "bash":
+        return any(_WRITES.search(line) for line in shell_lines(action))
     return action_kind(action) in ("edit", "create")
 
 

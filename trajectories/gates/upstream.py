@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from trajectories.gates.actions import action_commands
 from trajectories.gates.base import Always, GateSettings, excerpt
 from trajectories.gates.projects import (
     Project,
@@ -15,7 +16,7 @@ from trajectories.gates.projects import (
     project_of,
     split_url,
 )
-from trajectories.gates.shell import Command, action_commands, word_set
+from trajectories.gates.shell import Command, word_set
 from trajectories.gates.whole import Found
 from trajectories.records import Episode, Turn
 

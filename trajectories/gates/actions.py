@@ -1,0 +1,63 @@
+"""What an action gives to a shell or to Python, whatever its tool and argument are called."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+
+from trajectories.gates.shell import MOST_CHARS, Command, python_code, python_commands, shell_commands
+from trajectories.records import Action
+from trajectories.stats import SHELL_TOOLS
+
+_LINES = ("command", "cmd", "keystrokes", "input", "action", "script")
+"""Arguments of a shell tool that hold what is run."""
+_CODES = ("code", "command", "input", "script")
+_CELL_LINE = re.compile(r"^[ \t]*[!%](?:sx[ \t]+|system[ \t]+|!)?(.+)$", re.MULTILINE)
+
+
+def action_commands(action: Action) -> tuple[Command, ...]:
+    """The commands of a shell's line, of a terminal's keystrokes, and those that Python code starts."""
+    if is_python(action):
+        code = "\n".join(value for key, value in action.arguments if key in _CODES)
+        lines = "\n".join(found[1] for found in _CELL_LINE.finditer(code[:MOST_CHARS]))
+        return shell_commands(lines) + python_commands(_CELL_LINE.sub("pass", code))
+    if not action.arguments:
+        return shell_commands(action.original)
+    return shell_commands("\n".join(shell_lines(action)))
+
+
+def shell_lines(action: Action) -> list[str]:
+    """What a shell tool is given to run, a list of words joined to a line; empty for other tools."""
+    if action.tool.lower() not in SHELL_TOOLS:
+        return []
+    return [_line(value) for key, value in action.arguments if key.lower() in _LINES]
+
+
+def python_sources(action: Action) -> list[str]:
+    """Python code that the action runs: cells, `python -c`, here-documents of `python`."""
+    if is_python(action):
+        return [value for key, value in action.arguments if key in _CODES]
+    return [code for command in action_commands(action) if (code := python_code(command))]
+
+
+def is_python(action: Action) -> bool:
+    """Whether the tool is a cell of Python."""
+    return "ipython" in action.tool or action.tool == "python"
+
+
+def _line(value: str) -> str:
+    """The line; `["bash", "-lc", "ls"]` and `{"command": [...]}` are JSON of one."""
+    if not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        data: Any = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    words = data.get("command", data.get("cmd")) if isinstance(data, dict) else data
+    if isinstance(words, str):
+        return words
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return value
+    return shlex.join(words)
