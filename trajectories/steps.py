@@ -92,20 +92,45 @@ def split_held_out(
     """(train, held out): up to `n` episodes, never more than a third, are held out by whole group: by task, if unsaid.
 
     Which groups depends on the seed and their names alone, not on the order of the files; both lists keep the order
-    given. Groups with more episodes than there is room for, and episodes of the group '', stay in training, so fewer
-    than `n` may be held out.
+    given. Groups that hold the same task text, or whose names differ in spelling only, are one: files name one task
+    in many ways. Groups with more episodes than there is room for, and episodes of the group '', stay in training, so
+    fewer than `n` may be held out.
     """
     if n < 0:
         raise ParseError(f"held-out episodes: expected 0 or more, found {n}")
-    sizes = Counter(group_of(episode) for episode in episodes)
+    groups = _joined_groups(episodes, group_of)
+    sizes = Counter(groups)
     room = min(n, len(episodes) // 3)
     chosen: set[str] = set()
     for group in sorted(filter(None, sizes), key=lambda name: (_shuffle_key(name, seed), name)):
         if sizes[group] <= room:
             room -= sizes[group]
             chosen.add(group)
-    train = [episode for episode in episodes if group_of(episode) not in chosen]
-    return train, [episode for episode in episodes if group_of(episode) in chosen]
+    pairs = list(zip(episodes, groups, strict=True))
+    return [episode for episode, group in pairs if group not in chosen], [e for e, group in pairs if group in chosen]
+
+
+def _joined_groups(episodes: Sequence[Episode], group_of: Callable[[Episode], str]) -> list[str]:
+    """The name of each episode's group, the first in order of those that were joined."""
+    parents: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def root(node: tuple[str, str]) -> tuple[str, str]:
+        while parents.setdefault(node, node) != node:
+            parents[node] = parents[parents[node]]
+            node = parents[node]
+        return node
+
+    names: dict[tuple[str, str], str] = {}
+    for episode in episodes:
+        name = group_of(episode)
+        # Image names write `__` as `_1776_`, and some tools write ids in lower case.
+        for node in (("name", name.lower().replace("_1776_", "__")), ("task", " ".join(episode.task.split()))):
+            if node[1]:
+                parents[root(node)] = root(("run", episode.traj_id))
+    for episode in episodes:
+        place, name = root(("run", episode.traj_id)), group_of(episode)
+        names[place] = min(filter(None, (names.get(place, ""), name)), default="")
+    return [names[root(("run", episode.traj_id))] for episode in episodes]
 
 
 def _shuffle_key(name: str, seed: int) -> str:

@@ -15,6 +15,7 @@ from trajectories.render import parse_action, render_action
 from trajectories.report import Where
 
 WHERE = Where("runs/a__b-1.traj.json", 1)
+REPLY = {"role": "user", "content": "<returncode>0</returncode>\n<output>\na</output>"}
 
 
 def says(role: str, content: str, **more: Any) -> dict[str, Any]:
@@ -75,11 +76,26 @@ def test_a_file_that_says_its_format_needs_no_block() -> None:
     assert not looks_like(row(runs("ls"), trajectory_format="mini-swe-agent-1.1"))
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        row(runs("ls"), says("user", "thanks")),  # any assistant may show a command
+        row(runs("ls"), REPLY, instance_id="a__b-1"),
+        row(runs("ls"), REPLY, says("assistant", "", tool_calls=[{"id": "1"}])),
+        row(runs("ls"), REPLY, says("assistant", "<function=bash>\n<parameter=command>ls</parameter>\n</function>")),
+        row(runs("ls"), REPLY, says("tool", "a")),
+    ],
+)
+def test_a_bash_block_alone_does_not_make_a_row_this_agents(other: dict[str, Any]) -> None:
+    assert not looks_like(other)
+    assert looks_like(row(runs("ls"), REPLY))
+
+
 def test_a_first_block_of_no_language_is_another_agents() -> None:
     assert not looks_like(row(says("assistant", "```\nls\n```"), runs("ls")))
 
 
 def test_a_list_of_messages_in_a_file_is_one_episode(tmp_path: Path) -> None:
-    (tmp_path / "a__b-1.traj.json").write_text(json.dumps(row(runs("ls"), says("user", "a"))["messages"], indent=1))
+    (tmp_path / "a__b-1.traj.json").write_text(json.dumps(row(runs("ls"), REPLY)["messages"], indent=1))
     episodes, report = read_episodes(tmp_path)
     assert (report.episodes_read, episodes[0].instance_id) == (1, "a__b-1")

@@ -182,6 +182,15 @@ def test_steps_without_any_messages_are_refused() -> None:
         read_row({"trajectory": [step("ls", "a")]}, WHERE)
 
 
-@pytest.mark.parametrize("row", [{}, {"history": []}, {"history": [{"action": "run"}]}, {"trajectory": "x"}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"history": []},
+        {"history": [{"action": "run"}]},
+        {"history": [{"role": "user", "content": "hi"}]},
+        {"trajectory": "x"},
+    ],
+)
 def test_other_rows_are_not_taken(row: dict[str, Any]) -> None:
     assert not looks_like(row)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trajectory_samples import episode
+from trajectory_samples import episode as sample
 
 from trajectories.errors import ParseError
 from trajectories.records import Episode
 from trajectories.steps import split_held_out
+
+
+def episode(instance_id: str, run: str = "a", steps: int = 3) -> Episode:
+    return replace(sample(instance_id, run, steps), task=f"mend {instance_id}")
+
 
 DATA = st.lists(st.sampled_from("abcdefgh"), max_size=30).map(
     lambda ids: [episode(name, str(run), steps=1) for run, name in enumerate(ids)]
@@ -70,3 +76,23 @@ def test_episodes_of_no_known_group_stay_in_training() -> None:
     episodes = [episode(f"task-{k}") for k in range(9)]
     train, held_out = split_held_out(episodes, 3, 0, lambda _: "")
     assert (len(train), held_out) == (9, [])
+
+
+def test_one_task_under_several_names_stays_on_one_side() -> None:
+    names = ["A__b-1", "a_1776_b-1", "a__b-1", "conversation-77"]
+    same = [replace(episode(name, str(run)), task="mend  a\n") for run, name in enumerate(names[:3])]
+    by_text = replace(episode(names[3]), task="mend a")
+    others = [episode(f"task-{k}") for k in range(30)]
+    for seed in range(20):
+        held_out = {e.instance_id for e in split_held_out([*same, by_text, *others], 10, seed)[1]}
+        assert len(held_out & set(names)) in (0, 4)
+
+
+def test_a_task_of_unknown_group_goes_with_its_text() -> None:
+    known = [replace(episode(f"task-{k}"), task=f"text {k}") for k in range(9)]
+    unknown = [replace(episode(f"run-{k}"), task=f"text {k}") for k in range(9)]
+    train, held_out = split_held_out(
+        [*known, *unknown], 6, 0, lambda e: e.instance_id if e.instance_id.startswith("task") else ""
+    )
+    assert len(held_out) == 6
+    assert not {e.task for e in train} & {e.task for e in held_out}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from trajectory_samples import bash, says, swesmith_row
 
@@ -76,3 +78,17 @@ def test_a_call_that_cannot_be_read_is_dropped_with_its_observation_and_said_so(
     reading = find_reader("swesmith-xml").read_row(row, Where("f.jsonl", 1))
     assert [(turn.thought, turn.observation) for turn in reading.episode.turns] == [("whole", "/repo")]
     assert reading.dropped[UNREAD_CALL] == reading.dropped[UNREAD_REPLY] == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        says("assistant", xml("ls"), reasoning_content="maybe " + xml("rm -rf /") + " but no"),
+        says("assistant", "<think>maybe " + xml("rm -rf /") + " but no</think>\n" + xml("ls")),
+    ],
+)
+def test_a_call_that_was_only_thought_of_is_no_action(message: dict[str, Any]) -> None:
+    row = swesmith_row(message, says("user", "OBSERVATION:\na.py"))
+    (turn,) = find_reader("swesmith-xml").read_row(row, Where("f.jsonl", 1)).episode.turns
+    assert (turn.action, turn.observation) == (bash("ls"), "a.py")
+    assert "rm -rf /" in turn.thought

@@ -34,6 +34,8 @@ class ChatMessage:
     """(call id or empty, action) of an assistant message, in order."""
     answers: str = ""
     """Call id that a tool message answers, empty where the source has none."""
+    reasoning: str = ""
+    """The part of an assistant's text, at its beginning, that the model kept to itself."""
     unread: bool = False
     """Whether an assistant message holds the beginnings of a call and no call that could be read."""
 
@@ -202,7 +204,7 @@ def _read_message(raw: Any, path: str, clean: Callable[[str], str]) -> ChatMessa
     if role == "assistant":
         reasoning = content_text(raw.get("reasoning_content"), f"{path}.reasoning_content")
         thought = "\n\n".join(part for part in (reasoning, text) if part.strip())
-        return ChatMessage(role, thought, _read_calls(raw, path))
+        return ChatMessage(role, thought, _read_calls(raw, path), reasoning=reasoning)
     answers = raw.get("tool_call_id")
     return ChatMessage(role, clean(text), answers=answers if isinstance(answers, str) else "")
 

@@ -17,15 +17,43 @@ __all__ = ["count_messages", "looks_like", "read_row"]
 NAME = "mini-swe-agent-v1"
 _FORMAT = "mini-swe-agent-1"
 _TAGS = ("bash", "mswea_bash_command")
+_FOREIGN = ("instance_id", "traj_id", "run_id", "conversations")
+"""Keys of data sets' rows, which this agent's files without a declared format do not have."""
+_REPLIES = ("<returncode>", "Observation:")
 
 
 def looks_like(row: Row) -> bool:
-    """Whether the file says so, or says nothing and its first block in an assistant's text is of bash."""
+    """Whether the file says so, or says nothing and holds what only this agent writes.
+
+    A bash block alone proves nothing, any assistant may write one: a reply must be the agent's too.
+    """
     messages = row.get("messages")
     if "trajectory_format" in row or not isinstance(messages, list):
         return row.get("trajectory_format") == _FORMAT
+    if any(key in row for key in _FOREIGN) or not all(map(_plain, messages)):
+        return False
     tags = (first_tag(text) for text in map(_said, messages) if text)
-    return next((tag for tag in tags if tag is not None), None) in _TAGS
+    if next((tag for tag in tags if tag is not None), None) not in _TAGS:
+        return False
+    info = row.get("info")
+    return (isinstance(info, dict) and "mini_version" in info) or any(map(_is_reply, messages))
+
+
+def _plain(message: Any) -> bool:
+    """Whether the message has neither calls, in any form, nor a tool's answer."""
+    if not isinstance(message, dict):
+        return True
+    return not message.get("tool_calls") and message.get("role") != "tool" and "<function=" not in _said(message)
+
+
+def _is_reply(message: Any) -> bool:
+    """Whether it is how the agent shows a command's result: in tags, or after a heading in its first releases."""
+    if not isinstance(message, dict) or message.get("role") != "user":
+        return False
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"text": content}]
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return any(isinstance(text, str) and text.lstrip().startswith(_REPLIES) for text in texts)
 
 
 def read_row(row: Row, where: Where) -> Reading:

@@ -20,13 +20,18 @@ from trajectories.report import Reading, Where
 
 NAME = "sweagent"
 _ROLES = ("system", "user", "assistant")
+_BESIDE = ("trajectory", "info", "environment", "replay_config")
+_MARKS = ("agent", "message_type", "is_demo")
+"""What tells its history from any other list of messages: keys beside it, or of its first message."""
 
 
 def looks_like(row: Row) -> bool:
     """Whether the object has a history of chat messages, or steps with a state and the messages that led to them."""
     history, steps = row.get("history"), row.get("trajectory")
     if isinstance(history, list) and history:
-        return isinstance(history[0], dict) and history[0].get("role") in _ROLES and "content" in history[0]
+        first = history[0]
+        chat = isinstance(first, dict) and first.get("role") in _ROLES and "content" in first
+        return chat and (any(key in row for key in _BESIDE) or any(key in first for key in _MARKS))
     return isinstance(steps, list) and any(isinstance(step, dict) and "response" in step for step in steps)
 
 

@@ -16,15 +16,31 @@ _PARAMETER = re.compile(rf"<parameter=({NAME.pattern})>", re.ASCII)
 _VALUE_END = re.compile(rf"</parameter>\s*(?=<parameter={NAME.pattern}>|</function>)", re.ASCII)
 _SPACE = re.compile(r"\s*")
 _CLOSE = "</function>"
+_THINK, _THINK_END = "<think>", "</think>"
 
 
 def find_calls(message: ChatMessage) -> ChatMessage:
     """An assistant's message with the calls in its text as its calls; any other message as it is."""
     if message.role != "assistant" or message.calls:
         return message
-    thought, actions = split_calls(message.text)
-    unread = not actions and "<function=" in message.text
+    reasoning, said = _apart(message)
+    text, actions = split_calls(said)
+    thought = "\n\n".join(part for part in (reasoning, text) if part)
+    unread = not actions and "<function=" in said
     return ChatMessage("assistant", thought, tuple(("", action) for action in actions), unread=unread)
+
+
+def _apart(message: ChatMessage) -> tuple[str, str]:
+    """What the model thought, in which a call is only an idea, and what it said."""
+    said = message.text.removeprefix(message.reasoning).lstrip() if message.reasoning else message.text
+    thoughts = [message.reasoning.strip()]
+    while said.lstrip().startswith(_THINK):
+        inside, closed, rest = said.lstrip().removeprefix(_THINK).partition(_THINK_END)
+        if not closed:
+            break
+        thoughts.append(inside.strip())
+        said = rest
+    return "\n\n".join(filter(None, thoughts)), said
 
 
 def split_calls(text: str) -> tuple[str, list[Action]]:
