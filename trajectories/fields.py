@@ -71,11 +71,13 @@ def get_int(row: Row, key: str, path: str = "") -> int:
 
 
 def get_flag(row: Row, key: str, path: str = "") -> bool | None:
-    """True, false, or None where the field is null or absent."""
+    """True, false, or None where the field is null or absent; 1 and 0 are true and false, as tables write them."""
     value = row.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise wrong(path + key, "true, false or null", value)
-    return value
+    if value is None or isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return bool(value)
+    raise wrong(path + key, "true, false or null", value)
 
 
 def optional_text(row: Row, key: str, path: str = "") -> str:

@@ -151,3 +151,15 @@ def test_a_late_answer_goes_to_the_call_of_its_id_and_an_unknown_id_to_none() ->
     reading = read(first, second, *answers, says("tool", "b", tool_call_id="b"))
     assert [turn.observation for turn in reading.episode.turns] == ["late a", "b"]
     assert reading.dropped[STRAY_OBSERVATION] == 1
+
+
+def test_the_answer_to_a_legacy_function_call_is_its_observation() -> None:
+    called = says("assistant", "", function_call={"name": "bash", "arguments": '{"command": "ls"}'})
+    row = swegym_row(*swegym_turn(), called, says("function", "a.py", name="bash"))
+    turns = find_reader("swegym-openhands").read_row(row, Where("f.jsonl", 1)).episode.turns
+    assert (turns[-1].action, turns[-1].observation) == (bash("ls"), "a.py")
+
+
+@pytest.mark.parametrize(("given", "read_as"), [(1, True), (0, False), (None, None), (True, True)])
+def test_an_outcome_may_be_a_number_of_a_table(given: object, read_as: bool | None) -> None:
+    assert read(*swegym_turn(), resolved=given).episode.resolved is read_as

@@ -206,6 +206,7 @@ def _read_message(raw: Any, path: str, clean: Callable[[str], str]) -> ChatMessa
         thought = "\n\n".join(part for part in (reasoning, text) if part.strip())
         return ChatMessage(role, thought, _read_calls(raw, path), reasoning=reasoning)
     answers = raw.get("tool_call_id")
+    role = "tool" if role == "function" else role  # the name of the role beside `function_call`, before tools
     return ChatMessage(role, clean(text), answers=answers if isinstance(answers, str) else "")
 
 
