@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from trajectories.errors import ParseError
 from trajectories.formats import FORMATS, find_reader, read_episodes
 from trajectories.formats.swesmith_sweagent import count_messages, looks_like, read_row
 from trajectories.records import Action
@@ -97,6 +98,28 @@ def test_the_ticks_of_real_runs_are_the_calls_of_those_runs(shared_data: Path, t
 )
 def test_other_rows_are_not_taken(other: dict[str, Any]) -> None:
     assert not looks_like(other)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_form_is_that_of_most_turns_calls_and_not_of_what_they_quote(as_text: bool) -> None:
+    grep = says("assistant", "look\n\n```\ngrep -rn '<function=' .\n```\n")
+    told = says("user", "OBSERVATION:\nparse.py: <function=")
+    xml = "<function=bash>\n<parameter=command>cat <<E\n```\nls\n```\nE</parameter>\n</function>"
+    ticks = row(grep, told)
+    tags = row(says("assistant", xml), told, says("assistant", xml), told, says("assistant", "then\n```\nls\n```\n"))
+    for given, name in ((ticks, "swesmith-sweagent"), (tags, "swesmith-xml")):
+        given["messages"] = json.dumps(given["messages"]) if as_text else given["messages"]
+        assert reader_of(given) == name
+    [turn] = read_row(ticks, WHERE).episode.turns
+    assert turn.action.arguments == (("command", "grep -rn '<function=' ."),)
+
+
+@pytest.mark.parametrize(("text", "name"), [('["```', "swesmith-sweagent"), ('["<function=', "swesmith-xml")])
+def test_broken_text_goes_to_a_reader_that_says_so(text: str, name: str) -> None:
+    given = {**row(), "messages": text}
+    assert reader_of(given) == name
+    with pytest.raises(ParseError, match="broken JSON"):
+        find_reader(name).read_row(given, WHERE)
 
 
 def test_messages_that_are_broken_text_count_as_none() -> None:

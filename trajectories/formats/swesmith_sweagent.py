@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from trajectories.errors import ParseError
 from trajectories.fields import Row, get_flag, get_name, optional_text
 from trajectories.formats.build import episode_of
 from trajectories.formats.chat import raw_messages
@@ -16,6 +17,7 @@ from trajectories.report import Reading, Where
 __all__ = ["count_messages", "looks_like", "read_row"]
 
 NAME = "swesmith-sweagent"
+_TAG = "<function="
 _MARKS = ("tool_call_ids", "message_type", "agent")
 """Keys that SWE-agent gives its messages and OpenAI's chat does not know."""
 
@@ -24,17 +26,20 @@ def looks_like(row: Row) -> bool:
     """Whether the row names a task and holds messages of SWE-agent, or turns whose call is a fenced block."""
     if "instance_id" not in row or "info" in row:
         return False
-    messages = row.get("messages")
-    if isinstance(messages, str):
-        # Inside a text these quotes would be escaped.
-        called = '"tool_calls": [' in messages or '"tool_calls":[' in messages
-        return called or ("\\n```\\n" in messages and "<function=" not in messages)
+    try:
+        messages = with_list(row).get("messages")
+    except ParseError:
+        # Read further only to say what is broken; rows of the XML form have a reader of their own for that.
+        return _TAG not in row["messages"] and "```" in row["messages"]
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return False
     if any(mark in message for message in messages for mark in _MARKS):
         return True
-    called = any(message.get("tool_calls") or message.get("role") == "tool" for message in messages)
-    return not called and any(_is_fenced(message) for message in messages)
+    if any(message.get("tool_calls") or message.get("role") == "tool" for message in messages):
+        return isinstance(row["messages"], str)
+    # Either form's texts may quote the other's: what most turns hold is the form.
+    forms = [_form(message) for message in messages]
+    return forms.count("ticks") > forms.count("xml")
 
 
 def read_row(row: Row, where: Where) -> Reading:
@@ -50,8 +55,12 @@ def read_row(row: Row, where: Where) -> Reading:
     )
 
 
-def _is_fenced(message: Row) -> bool:
+def _form(message: Row) -> str:
+    """`ticks`, `xml` or nothing: whether the turn's call is a block, maybe with a tag in it, or a tag."""
     text = message.get("content")
-    if message.get("role") != "assistant" or not isinstance(text, str) or "<function=" in text:
-        return False
-    return "```\n" in text and last_block(text) is not None
+    if message.get("role") != "assistant" or not isinstance(text, str):
+        return ""
+    block = last_block(text) if "```\n" in text else None
+    if block is not None and _TAG not in block[0]:
+        return "ticks"
+    return "xml" if _TAG in text else ""

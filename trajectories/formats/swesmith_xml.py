@@ -20,8 +20,12 @@ NAME = "swesmith-xml"
 def looks_like(row: Row) -> bool:
     """Whether an assistant's text holds a call in the XML function form."""
     messages = row.get("messages")
-    if isinstance(messages, str):
-        return "<function=" in messages
+    if isinstance(messages, str) and "<function=" not in messages:
+        return False
+    try:
+        messages = with_list(row).get("messages")
+    except ParseError:
+        return True  # so that reading says what is broken
     if not isinstance(messages, list):
         return False
     return any(isinstance(m, dict) and m.get("role") == "assistant" and "<function=" in _text(m) for m in messages)
