@@ -1,10 +1,11 @@
 """Several overlay layers as one: run as a script within the namespace that sees them.
 
-    python layers.py trusted|user TARGET UPPERMOST ... LOWEST
+    python layers.py trusted|user TARGET UPPERMOST ... LOWEST -- BELOW ...
 
 The first argument says which extended attributes the overlay keeps its marks in. Files become hard links, so that the
 layers must lie on one file system and never change again. Whiteouts (character devices 0:0) and opaque directories
-keep hiding what lies under the lowest layer (kernel: filesystems/overlayfs.rst).
+keep hiding what lies in the layers below; a whiteout that hides nothing there would itself be listed, as the kernel
+looks for whiteouts only where directories are merged, and is dropped (kernel: filesystems/overlayfs.rst).
 """
 
 from __future__ import annotations
@@ -57,12 +58,28 @@ def _remove(place: Path) -> None:
         place.unlink(missing_ok=True)
 
 
+def drop_whiteouts(folder: Path, below: list[Path], opaque: str) -> None:
+    """Remove the whiteouts of a merged layer that hide nothing in the layers `below`."""
+    for place in list(folder.iterdir()):
+        under = [layer / place.name for layer in below]
+        if _is_folder(place):
+            drop_whiteouts(place, [] if _is_opaque(place, opaque) else under, opaque)
+        elif _is_whiteout(place) and not any(os.path.lexists(path) for path in under):
+            place.unlink()
+
+
+def _is_whiteout(place: Path) -> bool:
+    status = place.lstat()
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
 def main(space: str, target: str, *layers: str) -> None:
-    """Merge `layers`, the uppermost first, into the new directory `target`."""
-    result = Path(target)
+    """Merge the layers before `--`, the uppermost first, into the new directory `target`."""
+    result, opaque, end = Path(target), f"{space}.overlay.opaque", layers.index("--")
     result.mkdir(0o755)
-    for layer in reversed(layers):
-        merge(Path(layer), result, f"{space}.overlay.opaque")
+    for layer in reversed(layers[:end]):
+        merge(Path(layer), result, opaque)
+    drop_whiteouts(result, [Path(layer) for layer in layers[end + 1 :]], opaque)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ The option string of a mount is one page (mount(2)), hence the short names.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -28,7 +29,7 @@ from envs import layers as layers_script
 from envs.base import Limits
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
-from envs.owner import make_owned_folder, this_owner
+from envs.owner import make_owned_folder, start_time, this_owner
 
 MOST_LAYERS: Final = 100
 """Above so many, layers of one disk are merged; the kernel takes 500 (OVL_MAX_STACK)."""
@@ -51,11 +52,12 @@ class Store:
         """Identifiers to layers, the uppermost first."""
         self._disks, self._members, self._lock = 0, 0, threading.RLock()
         self._holder: subprocess.Popen[bytes] | None = None
+        self.holder = 0
+        """The host's process id of what holds the namespaces."""
         self._driver = Driver(self._open_holder, self._too_slow, self.why_dead, Limits(output_bytes=4096))
         try:
             self._driver.open()
             self.holder = children(self._driver.pid)[0]
-            """The host's process id of what holds the namespaces."""
             binds = [f"mkdir i{n} && mount --rbind {_word(path)} i{n}" for n, path in enumerate(self.image)]
             # bwrap looks its own children up in /proc, by their numbers in this namespace.
             self.do(" && ".join(["mount -t proc proc /proc", *binds]), "the image cannot be mounted")
@@ -72,11 +74,13 @@ class Store:
         return self._holder
 
     def _too_slow(self) -> None:
-        raise SandboxError(f"a mount took longer than {PATIENCE:g} s")
+        raise SandboxError(f"what makes the sandbox's mounts is gone, or has not answered for {PATIENCE:g} s")
 
     def why_dead(self) -> str:
         """Why the namespaces are gone; empty while they are there."""
-        gone = self._holder is None or self._holder.poll() is not None
+        gone = (
+            self._holder is None or self._holder.poll() is not None or not start_time(self.holder or self._holder.pid)
+        )
         return "the process that held its mounts is gone" if gone else ""
 
     def do(self, script: str, failure: str) -> None:
@@ -159,7 +163,8 @@ class Store:
         if own < 2:
             return stack
         space = "trusted" if self.is_root else "user"
-        words = [sys.executable, "-I", layers_script.__file__, space, f"{number}/{layer}", *stack[:own]]
+        below = ["--", *stack[own:], *(f"i{n}" for n in range(len(self.image)))]
+        words = [sys.executable, "-I", layers_script.__file__, space, f"{number}/{layer}", *stack[:own], *below]
         self.do(shlex.join(words), "snapshots cannot be merged")
         return (f"{number}/{layer}", *stack[own:])
 
@@ -177,12 +182,18 @@ class Store:
 
     def close(self) -> None:
         """End the namespaces and remove the folder. Closing twice is no error."""
-        if self._holder is not None and not self.why_dead():
-            # Within, where this user is root: a sandbox may have left directories that their owner cannot enter.
-            self.do("umount -l m* 2>/dev/null; rm -rf -- [0-9]*/* 2>/dev/null; true", "a store cannot be emptied")
+        if not self.why_dead():
+            # Within, where this user is root: a sandbox may have left directories that their owner cannot enter. Where
+            # that fails, or the holder dies meanwhile, what is left is seen below.
+            with contextlib.suppress(SandboxError):
+                self.do("umount -l m* 2>/dev/null; rm -rf -- [0-9]*/* 2>/dev/null; true", "a store cannot be emptied")
         self._driver.close()
-        if self.folder.exists():
+        if not self.folder.exists():
+            return
+        try:
             shutil.rmtree(self.folder)
+        except OSError as error:
+            raise SandboxError(f"{self.folder} cannot be removed: {error.strerror}") from error
 
 
 def has_loop() -> bool:

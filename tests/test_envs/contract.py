@@ -1,0 +1,46 @@
+"""What the contract suite needs to know of a backend: how to start a sandbox, and which properties it can promise."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from envs.base import Backend, Limits, Sandbox, Spec
+from envs.bubblewrap import BubblewrapSandbox
+from envs.docker_engine import engine
+from envs.docker_sandbox import DockerSandbox
+
+ISOLATING = ("docker", "bubblewrap")
+"""The others are never given a fork bomb, or anything else that would reach the host."""
+SMALL = Limits(memory_mb=256, pids=64, cpus=2.0, disk_mb=64, output_bytes=4096, flood_bytes=8 << 20)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A backend under test."""
+
+    name: str
+    backend: Backend
+    image: str
+
+    @contextlib.contextmanager
+    def started(self, spec: Spec | None = None) -> Iterator[Sandbox]:
+        """A sandbox with small limits, closed at the end."""
+        sandbox = self.backend.start(spec or Spec(self.image, limits=SMALL))
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+
+
+def kill_from_outside(sandbox: Sandbox) -> None:
+    """End a sandbox behind its back."""
+    if isinstance(sandbox, DockerSandbox):
+        engine().api.kill(sandbox.container)
+    elif isinstance(sandbox, BubblewrapSandbox):
+        os.kill(sandbox.holder, signal.SIGKILL)
+    else:
+        raise NotImplementedError(f"no way known to kill {type(sandbox).__name__}")
