@@ -498,15 +498,19 @@ REFUSED = [
     "Tool call error:\n<error>\nNo tool calls found in the response.\n</error>",
     "No tool calls found in the response. Every response MUST include at least one tool call.",
     "Missing required parameters for function 'str_replace_editor': {'command'}",
-    "ERROR: Function 'edit_file' is not registered",
-    "Unknown function `open_file`. The functions are: bash, submit",
     "Error parsing tool call arguments: Expecting ',' delimiter",
-    "<tool_use_error>InputValidationError: Edit failed due to a missing parameter</tool_use_error>",
-    "ERROR:\nParameter `file_text` is required for command: create.",
     "ERROR: Cannot execute multiple commands at once.\nPlease run each command separately",
     "Please always provide EXACTLY ONE action in triple backticks, found 0 actions.",
-    "ERROR:\nInvalid `view_range` parameter: x. It should be a list of two integers.",
     "Previous response had parsing errors:\nERROR: No valid JSON found in response",
+]
+REFUSED_CALLS = [
+    "ERROR: Function 'edit_file' is not registered",
+    "Unknown function `open_file`. The functions are: bash, submit",
+    "<tool_use_error>InputValidationError: Edit failed due to a missing parameter</tool_use_error>",
+    "ERROR:\nParameter `file_text` is required for command: create.",
+    "ERROR:\nInvalid `view_range` parameter: x. It should be a list of two integers.",
+    "Error: Missing required argument: path",
+    "Unexpected argument: files",
 ]
 ACCEPTED = [
     "bash: foo: command not found",
@@ -524,8 +528,34 @@ ACCEPTED = [
     "ERROR: Could not find a version that satisfies the requirement foo",
     "unknown command: foo",
     "Invalid command line arguments",
+    "Error: Missing required argument: name",
+    "Unknown command `foo`",
+    "Format error in line 3",
+    "Unexpected argument: 3",
+    "Error parsing arguments: unknown option -z",
+    "Invalid `width` parameter: x. It should be a number.",
     "Function main not found! Instead, here is the disassembly of equivalent function FUN_0040061d:",
     "ERROR:\nInvalid `view_range` parameter: [100, 150]. Its second element `150` should be smaller than 122.",
+]
+CHANGES = [
+    "python - <<'EOF'\nfrom pathlib import Path\nPath('a.py').write_text('x')\nEOF",
+    "sed -Ei 's/1/2/' a.py",
+    "sed -i.bak 's/1/2/' a.py",
+    "pip install -e .",
+    "python fix.py",
+    "make",
+    "cat > a.py <<'EOF'\nx\nEOF",
+    "git checkout a.py",
+    "find . -name '*.pyc' -delete",
+    "touch a.py",
+    "sort -o a.py a.py",
+]
+READS = [
+    "cd /testbed && git -C . log --oneline -3 | head",
+    "grep -rn x . 2>/dev/null | sort -u",
+    "source venv/bin/activate && python -m pytest -q",
+    "find . -iname a.py -size +1 | xargs wc -l",
+    "sed -n 1,5p a.py",
 ]
 
 
@@ -533,15 +563,28 @@ def _steps() -> list[Case]:
     start, look, test = act("ls", "a"), act("cat a.py", "x = 1"), act("pytest", "1 failed in 0.31s")
     change = edit("str_replace", "a.py", old_str="1", new_str="2")
     refused = [Case("failed-format", True, text, run(start, act("x", text), look), frozenset({2})) for text in REFUSED]
+    calls = [
+        Case("failed-format", True, text, run(start, replace(change, observation=text), look), frozenset({2}))
+        for text in REFUSED_CALLS
+    ]
     accepted = [Case("failed-format", False, text, run(start, act("x", text), look)) for text in ACCEPTED]
     again = replace(test, observation="1 failed in 0.52s")
     passed = replace(test, observation="1 passed in 0.2s")
     return [
         *refused,
+        *calls,
+        Case("failed-format", True, "a call without its command", run(tool("bash", REFUSED_CALLS[-2]), look)),
         *accepted,
         Case("repeated-step", True, "the same view again", run(look, start, look), frozenset({3})),
         Case("repeated-step", True, "the same test, another duration", run(test, start, again), frozenset({3})),
         Case("repeated-step", True, "at once", run(look, look), frozenset({2})),
+        Case(
+            "repeated-step",
+            True,
+            "a script on end",
+            run(act("python a.py", "boom"), look, act("python a.py", "boom")),
+            frozenset({3}),
+        ),
         Case("repeated-step", True, "white space", run(look, act("cat  a.py ", "x = 1\n")), frozenset({2})),
         Case("repeated-step", True, "three times", run(look, look, look), frozenset({2, 3})),
         Case(
@@ -572,13 +615,44 @@ def _steps() -> list[Case]:
             run(look, act("ls 2>/dev/null", ""), look),
             frozenset({3}),
         ),
+        *(Case("repeated-step", False, f"after {line}", run(test, act(line), again)) for line in CHANGES),
+        *(
+            Case("repeated-step", True, f"after {line}", run(look, act(line, "x"), look), frozenset({3}))
+            for line in READS
+        ),
+        Case(
+            "repeated-step",
+            False,
+            "after a cell that writes",
+            run(test, tool("python", code="open('a', 'w').write('1')"), again),
+        ),
+        Case("repeated-step", False, "after another agent's writer", run(test, tool("write_to_file", path="a"), again)),
+        Case("repeated-step", False, "after undoing an edit", run(test, edit("undo_edit", "a.py"), again)),
+        Case("repeated-step", False, "after a patch", run(test, tool("apply_patch", input="*** Begin Patch"), again)),
+        Case(
+            "repeated-step",
+            False,
+            "another indentation",
+            run(*(edit("str_replace", "a.py", old_str="x", new_str=" " * k + "x") for k in (2, 4))),
+        ),
         Case("repeated-step", False, "other values", run(tool("e", "o", a="1", b="2"), tool("e", "o", a="2", b="1"))),
         Case("repeated-step", False, "another count of failures", run(test, act("pytest", "2 failed in 0.31s"))),
         Case("loop", True, "one action thrice", run(look, look, look), frozenset({2, 3})),
         Case("loop", True, "two actions thrice", run(*[look, test] * 3), frozenset({3, 4, 5, 6})),
         Case("loop", True, "three actions thrice", run(start, *[look, test, change] * 3), frozenset(range(5, 11))),
         Case("loop", True, "at the end, cut off", run(start, *[look, test] * 3, look), frozenset(range(4, 9))),
-        Case("loop", True, "other observations", run(test, again, passed), frozenset({2, 3})),
+        Case("loop", True, "other durations", run(test, again, test), frozenset({2, 3})),
+        Case("loop", True, "the same edit refused", run(change, change, change), frozenset({2, 3})),
+        Case("loop", True, "an empty poll", run(*[tool("bash_command", "", keystrokes="")] * 3), frozenset({2, 3})),
+        Case("loop", False, "the last time it passes", run(test, replace(test, observation="2 failed"), passed)),
+        Case("loop", False, "scrolls on", run(*(tool("scroll_down", f"page {k}") for k in range(6)))),
+        Case("loop", False, "waits for output", run(*(act("", f"line {k}") for k in range(5)))),
+        Case(
+            "loop",
+            False,
+            "another indentation each time",
+            run(*(edit("str_replace", "a.py", old_str="x", new_str=" " * k + "x") for k in range(5))),
+        ),
         Case("loop", True, "in the middle", run(start, look, look, look, change), frozenset({3, 4})),
         Case("loop", False, "twice", run(look, look, start)),
         Case("loop", False, "two actions twice", run(*[look, test] * 2)),

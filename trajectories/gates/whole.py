@@ -10,6 +10,7 @@ from typing import Literal
 
 from trajectories.gates.base import Always, GateSettings
 from trajectories.records import Action, Episode
+from trajectories.stats import action_kind
 
 NO_ENVIRONMENT = frozenset({"think", "submit", "finish", "message", "task_tracker"})
 """Tools that change nothing and read nothing of the task's environment."""
@@ -18,6 +19,7 @@ SAME_RUN = 0.8
 
 _RUN_SUFFIX = re.compile(r"#\d+$")
 _SPACE = re.compile(r"\s+")
+_INNER_BLANKS = re.compile(r"(?<=\S)[^\S\n]+")
 
 Found = Iterator[tuple[int | None, str, str]]
 
@@ -82,6 +84,14 @@ def action_digest(action: Action) -> bytes:
     arguments = () if action.tool == "submit" else sorted(action.arguments)
     text = "\0".join([action.tool, *(part for pair in arguments for part in pair)])
     return _digest(_SPACE.sub("", text).encode("utf-8", "replace"))
+
+
+def step_digest(action: Action) -> bytes:
+    """8 bytes that agree for one action told twice in a run: a shell's inner blanks do not count, indentation does."""
+    shell = action_kind(action) == "bash"
+    parts = [part for pair in sorted(action.arguments) for part in pair]
+    told = [_INNER_BLANKS.sub(" ", part.strip()).replace(" \n", "\n") if shell else part.rstrip() for part in parts]
+    return _digest("\0".join([action.tool, *told]).encode("utf-8", "replace"))
 
 
 def _digest(data: bytes) -> bytes:
