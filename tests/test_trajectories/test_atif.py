@@ -111,8 +111,10 @@ def test_the_path_names_the_task(file: str, instance_id: str, traj_id: str) -> N
 
 
 def test_rows_of_one_file_are_not_all_one_task() -> None:
-    with pytest.raises(ParseError, match="instance_id: missing"):
-        read(trajectory(step("agent", "t", call("a"))), "many.jsonl")
+    agent = step("agent", "t", call("a"))
+    one, other = (read({**trajectory(), "steps": [step("user", task), agent]}, "many.jsonl") for task in "ab")
+    assert one.instance_id != other.instance_id
+    assert "many" not in one.instance_id
 
 
 def test_terminus_answers_are_calls_where_they_are_json_and_words_where_not() -> None:

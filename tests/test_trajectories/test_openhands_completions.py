@@ -13,6 +13,7 @@ from trajectories.bundles import COMPLETIONS_KEY
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
 from trajectories.formats.openhands_completions import count_messages, looks_like, read_row
+from trajectories.formats.task_names import name_by_text
 from trajectories.report import Reading, Where
 
 HEAD = [says("system", "be good"), says("user", "fix it")]
@@ -175,9 +176,10 @@ def test_a_call_given_alone_is_named_by_its_folder(tmp_path: Path) -> None:
     assert (episode.instance_id, report.formats) == ("x__y-3", {"openhands-completions": 1})
 
 
-def test_a_folder_that_names_no_task_asks_for_one() -> None:
-    with pytest.raises(ParseError, match="instance_id"):
-        read_row({COMPLETIONS_KEY: [logged(HEAD, answer("a"))], "folder": "llm_completions"}, Where("f", 1))
+def test_a_folder_that_names_no_task_leaves_it_to_the_tasks_text() -> None:
+    row = {COMPLETIONS_KEY: [logged(HEAD, answer("a"))], "folder": "llm_completions"}
+    episode = read_row(row, Where("f", 1)).episode
+    assert episode.instance_id == name_by_text(episode.task)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from trajectories.bundles import EVENTS_KEY
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
 from trajectories.formats.openhands_sdk import count_messages, looks_like, read_row
+from trajectories.formats.task_names import name_by_text
 from trajectories.report import Reading, Where
 
 SYSTEM = {"kind": "SystemPromptEvent", "source": "agent", "system_prompt": {"text": "be good"}}
@@ -94,7 +95,7 @@ def test_any_folder_from_the_events_up_gives_the_same_episode(tmp_path: Path, gi
     for place, event in enumerate([SYSTEM, says("user", "fix it"), act("1"), see("1")]):
         (events / f"event-{place:05d}-x.json").write_text(json.dumps(event))
     [episode], report = read_episodes(tmp_path / given)
-    assert (episode.traj_id, report.messages_read, report.episodes_dropped) == ("a@run-1", 4, 0)
+    assert (episode.traj_id, report.messages_read, report.episodes_dropped) == (f"{name_by_text('fix it')}@run-1", 4, 0)
 
 
 def test_parallel_calls_get_their_own_observations() -> None:
@@ -200,11 +201,24 @@ def test_events_in_an_evaluations_row_are_read_with_its_id_and_verdict() -> None
 
 @pytest.mark.parametrize(
     ("folder", "expected"),
-    [("/workspace/django__django-11099", "django__django-11099"), ("/workspace/django", "c1"), ("/", "c1")],
+    [
+        ("/workspace/django__django-11099", "django__django-11099"),
+        ("/workspace/django", name_by_text("fix it")),
+        ("/", name_by_text("fix it")),
+    ],
 )
 def test_the_workspace_names_the_task_only_where_it_is_an_id(folder: str, expected: str) -> None:
     state = {"workspace": {"working_dir": folder}}
     assert read(act("1"), base_state=state).episode.instance_id == expected
+
+
+def test_two_conversations_about_one_task_are_two_runs_of_it() -> None:
+    runs = [read(act("1"), base_state={"id": "r1"}), read(act("1"), conversation="c2")]
+    task = name_by_text("fix it")
+    assert [(one.episode.instance_id, one.episode.traj_id) for one in runs] == [
+        (task, f"{task}@r1"),
+        (task, f"{task}@c2"),
+    ]
 
 
 def test_a_conversation_with_missing_events_says_so_in_its_meta() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from trajectories.errors import ParseError
 from trajectories.fields import Row, get_flag, get_list, get_object, get_text, optional_text, wrong
 from trajectories.formats.build import episode_of
 from trajectories.formats.chat import STRAY_OBSERVATION, ChatMessage, assemble, content_text
+from trajectories.formats.task_names import name_by_file
 from trajectories.formats.terminus import split_commands
 from trajectories.formats.tools import json_call
 from trajectories.formats.xml_calls import find_calls
@@ -26,9 +25,6 @@ SUBAGENT = "part of an embedded subagent's trajectory"
 HARNESS_NOTE = "note of the harness between the steps"
 NO_TEXT = "observation without text (a reference to another trajectory)"
 ONLY_COPIED = "steps: every action is copied from the trajectory that this one goes on from; it is read there"
-
-# Harbor keeps a run as <task>__<seven signs>/agent/trajectory.json.
-_TRIAL = re.compile(r"(.+)__([A-Za-z0-9]{7})")
 
 
 def looks_like(row: Row) -> bool:
@@ -46,8 +42,9 @@ def read_row(row: Row, where: Where) -> Reading:
     """The episode of one trajectory; ParseError names the field that is not what it should be.
 
     ATIF names no task and no outcome: they are taken from `extra`, where our own export writes them, else the task
-    is the file's name (of a Harbor run the folder's), and the outcome unknown. An agent's steps that are copied from
-    another trajectory (`is_copied_context`) or scripted (`llm_call_count` 0) are no expert's turns here, and dropped.
+    is named by the file (of a Harbor run the folder) or by its text, and the outcome unknown. An agent's steps that
+    are copied from another trajectory (`is_copied_context`) or scripted (`llm_call_count` 0) are no expert's turns
+    here, and dropped.
     """
     reader = _Steps()
     for place, step in enumerate(get_list(row, "steps")):
@@ -58,7 +55,7 @@ def read_row(row: Row, where: Where) -> Reading:
     lost = Counter(conversation.dropped) + reader.lost + Counter({SUBAGENT: _count_subagents(row)})
     extra = get_object(row, "extra") if row.get("extra") is not None else {}
     session = optional_text(row, "session_id").strip()
-    instance_id, run = _file_names(where.file)
+    instance_id, run = name_by_file(where)
     return episode_of(
         replace(conversation, dropped=dict(lost)),
         source=NAME,
@@ -200,19 +197,6 @@ def _agent_facts(row: Row) -> dict[str, str]:
     facts = {"agent": agent.get("name"), "version": agent.get("version"), "model": agent.get("model_name")}
     facts["parent_session_id"] = extra.get("parent_session_id") if isinstance(extra, dict) else None
     return {key: value for key, value in facts.items() if isinstance(value, str)}
-
-
-def _file_names(file: str) -> tuple[str, str]:
-    """(task, run) as the path tells them; both empty for a file of many rows."""
-    path = PurePosixPath(file.replace("\\", "/"))
-    if ".json" not in path.suffixes:
-        return "", ""
-    stem = path.name.split(".trajectory", 1)[0].split(".json", 1)[0]
-    if not stem.startswith("trajectory"):
-        return stem, ""
-    folder = path.parent.parent.name if path.parent.name == "agent" else path.parent.name
-    trial = _TRIAL.fullmatch(folder)
-    return (trial[1], trial[2]) if trial else (folder, "")
 
 
 def _join(*parts: str) -> str:

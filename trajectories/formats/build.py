@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from trajectories.errors import ParseError
 from trajectories.formats.chat import Conversation
+from trajectories.formats.task_names import name_by_text
 from trajectories.records import Episode
 from trajectories.render import render_action
 from trajectories.report import Reading, Where
@@ -25,10 +25,9 @@ def episode_of(
 ) -> Reading:
     """The reading of one row; without `traj_id` the run is named by `run`, else by a digest of its content.
 
-    Raises ParseError where `instance_id` is blank.
+    A blank `instance_id`, of a source that names no task, becomes one of the task's text.
     """
-    if not instance_id.strip():
-        raise ParseError("instance_id: missing, and the file's name does not tell the task")
+    instance_id = instance_id if instance_id.strip() else name_by_text(conversation.task)
     facts = {key: value for key, value in meta.items() if value}
     episode = Episode(
         instance_id=instance_id,

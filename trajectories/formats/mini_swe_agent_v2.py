@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from trajectories.fields import Row, get_flag, get_object, optional_text
 from trajectories.formats.build import episode_of
 from trajectories.formats.chat import Conversation, assemble, count_messages, read_messages
+from trajectories.formats.task_names import name_by_file
 from trajectories.report import Reading, Where
 
 __all__ = ["count_messages", "looks_like", "read_row"]
@@ -33,7 +32,7 @@ def file_reading(conversation: Conversation, row: Row, where: Where, source: str
         conversation,
         source=source,
         where=where,
-        instance_id=optional_text(row, "instance_id").strip() or _stem(where.file),
+        instance_id=optional_text(row, "instance_id").strip() or name_by_file(where)[0],
         resolved=get_flag(row, "resolved"),
         meta={
             "model": _model(info),
@@ -41,10 +40,6 @@ def file_reading(conversation: Conversation, row: Row, where: Where, source: str
             "version": optional_text(info, "mini_version", "info."),
         },
     )
-
-
-def _stem(file: str) -> str:
-    return Path(file).name.split(".traj", 1)[0]
 
 
 def _model(info: Row) -> str:

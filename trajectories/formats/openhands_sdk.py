@@ -51,9 +51,9 @@ def count_messages(row: Row) -> int:
 def read_row(row: Row, where: Where) -> Reading:
     """The episode of one conversation; ParseError names the event and field that is not what it should be.
 
-    The task is that of the row or of a workspace named like one; else the conversation's own id stands for it, as
-    the events do not say: two runs of one task then count as two tasks. Nothing tells whether a run solved its task,
-    unless an evaluation's row does.
+    The task is that of the row or of a workspace named like one; else it is named by its text, as the events do not
+    say, and the conversation's own id names the run. Nothing tells whether a run solved its task, unless an
+    evaluation's row does.
     """
     key = EVENTS_KEY if EVENTS_KEY in row else "history"
     log = EventLog()
@@ -71,7 +71,7 @@ def read_row(row: Row, where: Where) -> Reading:
         source=NAME,
         where=where,
         instance_id=_instance_id(row, state),
-        run=optional_text(state, "id", "base_state."),
+        run=optional_text(state, "id", "base_state.") or optional_text(row, "conversation"),
         resolved=find_resolved(row),
         meta={"model": _model(state) or find_model(row), "missing_events": str(row.get("missing_events") or "")},
     )
@@ -156,12 +156,7 @@ def _instance_id(row: Row, state: Row) -> str:
     folder = workspace.get("working_dir") if isinstance(workspace, dict) else None
     name = folder.rstrip("/").rpartition("/")[2] if isinstance(folder, str) else ""
     named = name if INSTANCE_ID.fullmatch(name) else ""
-    return (
-        find_instance_id(row)
-        or named
-        or optional_text(row, "conversation")
-        or optional_text(state, "id", "base_state.")
-    )
+    return find_instance_id(row) or named
 
 
 def _model(state: Row) -> str:

@@ -9,13 +9,13 @@ was asked again and its history forgot them), and the YAML demonstrations that c
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from trajectories.errors import ParseError
 from trajectories.fields import Row, get_flag, get_object, optional_text
 from trajectories.formats.build import episode_of
 from trajectories.formats.sweagent_messages import is_exit, read_history
+from trajectories.formats.task_names import name_by_file
 from trajectories.report import Reading, Where
 
 NAME = "sweagent"
@@ -53,7 +53,7 @@ def read_row(row: Row, where: Where) -> Reading:
         where=where,
         instance_id=optional_text(row, "instance_id").strip()
         or _text(replay, "problem_statement", "id")
-        or _stem(where),
+        or name_by_file(where)[0],
         resolved=get_flag(row, "resolved"),
         meta={
             "model": _text(replay, "agent", "model", "name"),
@@ -102,7 +102,3 @@ def _text(row: Row, *keys: str) -> str:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value.strip() if isinstance(value, str) else ""
-
-
-def _stem(where: Where) -> str:
-    return Path(where.file).name.split(".traj", 1)[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -49,7 +48,7 @@ def read_row(row: Row, where: Where) -> Reading:
     """
     messages = _conversation(row) if isinstance(row.get("conversations"), list) else _messages(row)
     conversation = assemble(messages)
-    instance_id, run = _names(row, conversation.task)
+    instance_id, run = _names(row)
     return episode_of(
         conversation,
         source=NAME,
@@ -82,11 +81,11 @@ def _message(role: str, text: str) -> ChatMessage:
     return find_calls(ChatMessage(role, text)) if role == "assistant" else ChatMessage(role, strip_label(text))
 
 
-def _names(row: Row, task: str) -> tuple[str, str]:
-    """(task, run)"""
+def _names(row: Row) -> tuple[str, str]:
+    """(task, run), empty where the row names none"""
     name = optional_text(row, "id").strip()
     if not name:
-        return f"task-{hashlib.sha256(task.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}", ""
+        return "", ""
     found = _RUN_SUFFIX.fullmatch(name)
     return (found[1], found[2]) if found else (name, "")
 
