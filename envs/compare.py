@@ -1,9 +1,10 @@
 """Whether an observation made now says the same as the recorded one, whatever frame either agent put around it.
 
 The normalisation, in order: the frame of the recording agent is taken off (its exit status is kept), terminal colours
-and the overwritten part of progress lines go, then times, dates, memory addresses, temporary names and process
-numbers become placeholders, white space at line ends and empty lines go. Directory views are compared by the names of
-their first level, edits by whether they succeeded: editors word their confirmations differently.
+and the overwritten part of progress lines go, then times, dates, memory addresses, temporary names, process numbers,
+Python's own line numbers and builds and a file system's sizes of folders become placeholders, white space at line ends
+and empty lines go. What `find` and `grep -r` print is compared without its order. Directory views are compared by the
+names of their first level, edits by whether they succeeded: editors word their confirmations differently.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from difflib import SequenceMatcher
 from trajectories.records import Action
 
 # Frames: OpenHands 0.x and V1 end with bracketed lines, mini-swe-agent wraps in tags, SWE-agent comments on silence.
+# A status is the frame's first line in tags, else its last lines: a program may print such lines of its own.
 _EXIT_LINES = (
-    re.compile(r"^\[?(?:the )?command (?:completed|finished|ended) with exit code:? (-?\d+)\.?\]?$", re.I | re.M),
-    re.compile(r"^\[exit status (-?\d+)\]$", re.M),
-    re.compile(r"^<returncode>(-?\d+)</returncode>$", re.M),
-    re.compile(r"^exit code: (-?\d+)$", re.I | re.M),
+    re.compile(r"\A\s*<returncode>(-?\d+)</returncode>$", re.M),
+    re.compile(
+        r"^\[?(?:the )?(?:command (?:completed|finished|ended) with exit code:?|exit status|exit code:) (-?\d+)\.?\]?$"
+        r"(?=(?:\s|\[[^\n]*\])*\Z)",
+        re.I | re.M,
+    ),
 )
 _FRAME_LINES = re.compile(
     r"^(?:\[(?:current working directory|python interpreter|shell died|timed out)\b.*\]"
@@ -27,9 +31,19 @@ _FRAME_LINES = re.compile(
     r"|\(open file: .*\)|\(current directory: .*\)|bash-\$)$",
     re.I | re.M,
 )
+_STANDARD_LIBRARY = (
+    r'(File "(?:<frozen [\w.]+>|[^"\n]*/lib/python3\.\d+/(?!site-packages|dist-packages)[^"\n]*)", line )\d+'
+)
 _NOISE = (
     (re.compile(r"\x1b\[[0-9;?]*[A-Za-z]"), ""),
     (re.compile(r"^[^\n]*\r(?!\n)", re.M), ""),
+    (re.compile(_STANDARD_LIBRARY), r"\1<number>"),
+    (re.compile(r"\b(\d+\.\d+)\.\d+ \([^()\n]{1,80}\) \[(?:GCC|Clang)[^\]\n]{0,80}\]"), r"\1 <build>"),
+    (re.compile(r"^(index [0-9a-f]{7})[0-9a-f]*\.\.([0-9a-f]{7})[0-9a-f]*", re.M), r"\1..\2"),
+    # Of `ls -l`: blocks, links and sizes of folders are the file system's, the size of a file is the repository's.
+    (re.compile(r"^total \d+$", re.M), "total <number>"),
+    (re.compile(r"^(d[rwxsStT-]{9})[.+@]? +\d+ +(\S+) +(\S+) +\d+ ", re.M), r"\1 \2 \3 "),
+    (re.compile(r"^([-lbcps][rwxsStT-]{9})[.+@]? +\d+ +(\S+) +(\S+) +(\d+) ", re.M), r"\1 \2 \3 \4 "),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"), "<date>"),
     (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,? .{0,20}\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?"), "<date>"),
     (re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w* +\d{1,2} +(?:\d\d:\d\d|\d{4})\b"), "<date>"),
@@ -41,6 +55,8 @@ _NOISE = (
     (re.compile(r"\b(pid|process)([ =:]+)\d+", re.I), r"\1\2<number>"),
     (re.compile(r"^\[(\d+)\] \d+$", re.M), r"[\1] <number>"),
 )
+# What walks a directory prints it in the file system's order.
+_UNORDERED = re.compile(r"(?:^|[|;&(]|\bxargs\s)\s*(?:find\s|grep\s(?:[^|;&\n]*\s)?(?:-\w*[rR]|--recursive))", re.M)
 _NUMBERED = re.compile(r"^\s*(\d+)(?:\t|\||: )", re.M)
 _FAILED_EDIT = re.compile(
     r"^\s*(?:error\b|no replacement|invalid|the path .{0,300}(?:does not exist|is not)|file already exists|no edit)",
@@ -71,7 +87,11 @@ def compare(action: Action, recorded: str, now: str) -> Comparison:
     if command == "view":
         old, new = (_viewed(text, arguments.get("path", "")) for text in (recorded, now))
         return _comparison(old, new)
-    return _comparison(normalise(recorded), normalise(now))
+    old, new = normalise(recorded), normalise(now)
+    shell = "".join(arguments.values())
+    if action.tool == "bash" and _UNORDERED.search(shell) and not re.search(r"\bsort\b", shell):
+        old, new = tuple(sorted(old)), tuple(sorted(new))
+    return _comparison(old, new)
 
 
 def normalise(observation: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from envs.base import Backend, Sandbox, Spec
 from envs.compare import Comparison, compare
-from envs.toolbox import Toolbox, UnknownTool
+from envs.toolbox import Toolbox, UnknownTool, keeps_shell
 from trajectories.records import Action, Episode, Turn
 
 Status = Literal["same", "different", "failed", "skipped"]
@@ -139,7 +139,7 @@ def replay_episode(
     try:
         if prepare is not None:
             prepare(sandbox)
-        toolbox = Toolbox(sandbox, spec.workdir, timeout)
+        toolbox = Toolbox(sandbox, spec.workdir, timeout, keeps=keeps_shell(episode.source))
         steps = replay_turns(moved(episode, spec.workdir).turns, toolbox)
     finally:
         sandbox.close()

@@ -22,13 +22,21 @@ Prepare = Callable[[Sandbox], None]
 class Walk:
     """One sandbox that goes through a sequence of actions, and the snapshots it left on its way."""
 
-    def __init__(self, backend: Backend, spec: Spec, prepare: Prepare | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        spec: Spec,
+        prepare: Prepare | None = None,
+        timeout: float = 60.0,
+        *,
+        keeps: bool = True,
+    ) -> None:
         self.actions: list[Action] = []
         self.sandbox = backend.start(spec)
         try:
             if prepare is not None:
                 prepare(self.sandbox)
-            self.toolbox = Toolbox(self.sandbox, spec.workdir, timeout)
+            self.toolbox = Toolbox(self.sandbox, spec.workdir, timeout, keeps=keeps)
             self.snapshots = [self.sandbox.snapshot()]
         except BaseException:
             self.sandbox.close()

@@ -16,8 +16,15 @@ from envs.errors import SandboxError
 from envs.text_editor import Editor
 from trajectories.records import Action
 
+FORGETFUL = ("mini-swe-agent",)
+"""Families (how their formats' names begin) whose agents start a new shell at the root for every command."""
 JUNK = ("__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", "*.egg-info")
 """Never part of a patch: what running tests leaves behind."""
+
+
+def keeps_shell(source: str) -> bool:
+    """Whether the agent that a format records keeps directory and variables between commands."""
+    return not source.startswith(FORGETFUL)
 
 
 EditorState = Mapping[str, tuple[bytes | None, ...]]
@@ -43,8 +50,9 @@ class Observation:
 class Toolbox:
     """The tools of one episode in one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, root: str = "/testbed", timeout: float = 60.0) -> None:
-        self.sandbox, self.root, self.timeout = sandbox, root, timeout
+    def __init__(self, sandbox: Sandbox, root: str = "/testbed", timeout: float = 60.0, *, keeps: bool = True) -> None:
+        """`keeps`: directory and variables go on from one bash command to the next, as most agents' do."""
+        self.sandbox, self.root, self.timeout, self.keeps = sandbox, root, timeout, keeps
         self.editor = Editor(sandbox, root)
         # Within the sandbox's files, so that a fork goes on in the same directory with the same variables.
         self.state_file = f"/tmp/.shell-{uuid.uuid4().hex[:12]}"
@@ -72,11 +80,15 @@ class Toolbox:
             return Observation(f"ERROR: {action.tool} needs the argument {error}.", 1)
 
     def bash(self, command: str) -> Observation:
-        """Run a command where the last one left off: same directory, same exported variables."""
+        """Run a command where the last one left off, or at the root where nothing is kept."""
+        if not self.keeps:
+            return self._seen(self.sandbox.run(command, self.timeout, cwd=self.root))
         state = shlex.quote(self.state_file)
         keep = f"__code=$?; {{ declare -px; printf 'cd -- %q\\n' \"$PWD\"; }} > {state} 2> /dev/null; exit $__code"
         lines = [f"[ -f {state} ] && . {state} 2> /dev/null", f"trap {shlex.quote(keep)} EXIT", command]
-        result = self.sandbox.run("\n".join(lines), self.timeout, cwd=self.root)
+        return self._seen(self.sandbox.run("\n".join(lines), self.timeout, cwd=self.root))
+
+    def _seen(self, result: Result) -> Observation:
         return Observation(
             shown(result, self.timeout), result.exit_code, result.timed_out, result.lost, result.duration
         )

@@ -30,6 +30,10 @@ def editor(command: str, path: str = "/testbed/a.py") -> Action:
         ("2021-01-02 10:11:12 run", "2026-11-21 00:00:01 run"),
         ("drwxr-xr-x 2 root root 4096 Jan  2 10:11 src", "drwxr-xr-x 2 root root 4096 Nov 21 09:00 src"),
         ("a  \n\nb", "a\nb"),
+        ("total 44\ndrwxr-xr-x 6 root root 4096 Jan  2 10:11 d", "total 8\ndrwxr-xr-x 2 root root 120 Nov 21 09:00 d"),
+        ('File "/usr/lib/python3.9/abc.py", line 3', 'File "/usr/lib/python3.9/abc.py", line 4'),
+        ("index 12345678..abcdef01 100644", "index 1234567..abcdef0 100644"),
+        ("exit code: 3\nok", "exit code: 3\nok"),
     ],
 )
 def test_what_two_runs_or_two_agents_write_differently_is_the_same(recorded: str, now: str) -> None:
@@ -45,6 +49,9 @@ def test_what_two_runs_or_two_agents_write_differently_is_the_same(recorded: str
         ("x = 1", "x = 2"),
         ("0x1f", "0x2f"),
         ("", "something"),
+        ("exit code: 0\nmore\n[exit status 1]", "exit code: 0\nmore"),  # a program's own line is no frame
+        ('File "/testbed/a.py", line 3', 'File "/testbed/a.py", line 4'),
+        ("-rw-r--r-- 1 root root 10 Jan  2 10:11 a", "-rw-r--r-- 1 root root 11 Jan  2 10:11 a"),
     ],
 )
 def test_what_the_repository_answers_differently_is_not(recorded: str, now: str) -> None:
@@ -78,3 +85,10 @@ def test_normalising_twice_changes_nothing() -> None:
     text = "run in 3.2s at 2020-01-01 00:00:00\n\x1b[1mx\x1b[0m 0xdeadbeef /tmp/abc\n[exit status 3]"
     once = normalise(text)
     assert normalise("\n".join(once)) == once
+
+
+@pytest.mark.parametrize("command", ["find . -name '*.py'", "cd x && grep -rn y .", "ls | xargs grep -R y"])
+def test_walking_a_directory_has_no_order(command: str) -> None:
+    action = Action("bash", (("command", command),))
+    assert compare(action, "b\na", "a\nb").same
+    assert not compare(Action("bash", (("command", f"{command} | sort"),)), "b\na", "a\nb").same

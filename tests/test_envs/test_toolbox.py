@@ -104,3 +104,9 @@ def test_making_the_patch_changes_neither_index_nor_files(shared_sandbox: Sandbo
 
 def test_a_folder_without_history_has_no_patch(tools: Toolbox) -> None:
     assert tools.patch() == ""
+
+
+def test_a_forgetful_agents_shell_begins_anew_at_the_root(shared_sandbox: Sandbox, folder: str) -> None:
+    tools = Toolbox(shared_sandbox, folder, keeps=False)
+    tools.do(bash("mkdir d; cd d; export LEFT=1"))
+    assert tools.do(bash('basename "$PWD"; echo "${LEFT-unset}"')).text == f"{folder.rpartition('/')[2]}\nunset"

@@ -19,6 +19,7 @@ from envs.pool import ThreadPool
 from envs.replay import moved
 from envs.state import act, differences, state_reward
 from envs.states import Walk
+from envs.toolbox import keeps_shell
 from srl_agent.commands.data.console import open_console, print_table, say
 from srl_agent.config import RewardConfig
 from srl_agent.errors import ConfigError
@@ -92,7 +93,7 @@ def _worker(args: argparse.Namespace, name: str, backend: Backend) -> Any:
         episode, steps = job
         if args.episodes:
             spec = Spec(args.image or task_image({"instance_id": episode.instance_id}, episode.source))
-            walk = Walk(backend, spec, None, args.timeout)
+            walk = Walk(backend, spec, None, args.timeout, keeps=keeps_shell(episode.source))
             episode = moved(episode, spec.workdir)
         else:
             walk = Walk(backend, demo_spec(name, args.image), placer(episode.instance_id), args.timeout)
