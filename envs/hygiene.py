@@ -124,7 +124,9 @@ def remove_folder(name: str) -> None:
 def _cgroups(name: str) -> list[Path]:
     """Control groups that belong to a folder: `srl-agent/<its name>...`, under version 1 in each hierarchy."""
     top = Path("/sys/fs/cgroup")
-    return [path for pattern in ("srl-agent", "*/srl-agent") for path in top.glob(f"{pattern}/{name}*") if path.is_dir()]
+    return [
+        path for pattern in ("srl-agent", "*/srl-agent") for path in top.glob(f"{pattern}/{name}*") if path.is_dir()
+    ]
 
 
 def _end_cgroup(group: Path) -> None:

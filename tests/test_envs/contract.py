@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envs.base import Backend, Limits, Sandbox, Spec
-from envs.bubblewrap import BubblewrapSandbox
+from envs.bubblewrap_sandbox import BubblewrapSandbox
 from envs.docker_engine import engine
 from envs.docker_sandbox import DockerSandbox
 
