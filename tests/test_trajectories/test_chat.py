@@ -9,7 +9,14 @@ from trajectory_samples import bash, call, says, swegym_row, swegym_turn
 
 from trajectories.errors import ParseError
 from trajectories.formats import find_reader
-from trajectories.formats.chat import AUTOMATIC_REPLY, CLOSING_WORDS, EARLY_MESSAGE, STRAY_OBSERVATION, SYSTEM_PROMPT
+from trajectories.formats.chat import (
+    AUTOMATIC_REPLY,
+    CLOSING_WORDS,
+    EARLY_MESSAGE,
+    STRAY_OBSERVATION,
+    SYSTEM_PROMPT,
+    USER_REMARK,
+)
 from trajectories.records import Action, Turn
 from trajectories.report import Reading, Where
 
@@ -64,6 +71,14 @@ def test_observations_without_an_id_answer_in_order() -> None:
 def test_a_user_message_after_an_open_call_is_its_observation() -> None:
     start = swegym_turn()[0]
     assert read(start, says("user", "OBSERVATION:\nout")).episode.turns[0].observation == "out"
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_user_message_beside_answers_with_ids_is_no_observation(place: int) -> None:
+    messages = swegym_turn()
+    reading = read(*messages[:place], says("user", "hurry up"), *messages[place:])
+    assert [turn.observation for turn in reading.episode.turns] == ["file"]
+    assert (reading.kept, reading.merged, reading.dropped) == (3, 0, {SYSTEM_PROMPT: 1, USER_REMARK: 1})
 
 
 def test_a_turn_without_a_call_is_folded_into_the_next_thought_and_its_reply_dropped() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from trajectories.formats import read_episodes
+from trajectories.formats.fences import bash_blocks
 from trajectories.formats.mini_swe_agent_v1 import count_messages, looks_like, read_row
 from trajectories.records import Action
 from trajectories.render import parse_action, render_action
@@ -50,6 +51,18 @@ def test_a_block_of_either_tag_is_the_action_and_the_rest_the_thought(tag: str) 
     [turn] = read_row(given, WHERE).episode.turns
     assert looks_like(given)
     assert (turn.thought, turn.action) == ("THOUGHT: hm", Action("bash", (("command", "cat <<EOF\nx\nEOF"),)))
+
+
+def test_a_fence_may_begin_within_a_line() -> None:
+    given = row(says("assistant", "THOUGHT: look ```bash\nls\n```"), REPLY)
+    [turn] = read_row(given, WHERE).episode.turns
+    assert looks_like(given)
+    assert (turn.thought, turn.action) == ("THOUGHT: look", Action("bash", (("command", "ls"),)))
+
+
+def test_a_megabyte_of_open_fences_is_read_in_one_pass() -> None:
+    text = "a```bash\n" * 100_000
+    assert bash_blocks(text) == (text, [])
 
 
 def test_a_turn_with_two_blocks_was_not_run_and_is_dropped_with_its_reminder() -> None:

@@ -17,6 +17,7 @@ SYSTEM_PROMPT = "system prompt (a policy gets its own)"
 AUTOMATIC_REPLY = "automatic user reply to a turn without an action"
 CLOSING_WORDS = "turn without an action and none after it"
 EARLY_MESSAGE = "message between the task and the first action"
+USER_REMARK = "user's message between calls, which answers none of them"
 STRAY_OBSERVATION = "observation without an action"
 EXIT_RECORD = "exit record"
 UNREAD_CALL = "turn whose call could not be read"
@@ -65,7 +66,9 @@ class _Draft:
 class _Assembler:
     """Walks the messages once; the counts always sum to the messages seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, linked: bool) -> None:
+        self.linked = linked
+        """Whether answers name their calls, so that a user's message is not one."""
         self.task: str | None = None
         self.drafts: list[_Draft] = []
         self.round: list[_Draft] = []
@@ -129,6 +132,8 @@ class _Assembler:
             self.dropped[AUTOMATIC_REPLY] += 1
         elif not self.round:
             self.dropped[EARLY_MESSAGE] += 1
+        elif self.linked and not message.answers and any(draft.call_id for draft in self.round):
+            self.dropped[USER_REMARK] += 1
         else:
             self._observation(message)
 
@@ -170,9 +175,11 @@ def assemble(messages: Iterable[ChatMessage]) -> Conversation:
     """Fold messages into turns; ParseError where there is no task or no action.
 
     A turn with several calls is split in order, its thought on the first. A turn without a call is folded into the
-    next turn's thought, and the user's automatic reply to it is dropped.
+    next turn's thought, and the user's automatic reply to it is dropped. A user's message is an observation only
+    where no tool's answers name the calls that they answer.
     """
-    assembler = _Assembler()
+    messages = list(messages)
+    assembler = _Assembler(any(message.role == "tool" and message.answers for message in messages))
     for message in messages:
         assembler.add(message)
     return assembler.finish()

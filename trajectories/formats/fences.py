@@ -6,8 +6,10 @@ import re
 
 # As in SWE-agent's thought-action parser (sweagent/tools/parsing.py): a fence begins a line.
 _FENCE = re.compile(r"^```([^\s`]*)[^\S\n]*(?:\n|\Z)", re.MULTILINE)
-_BASH_BLOCK = re.compile(r"^```(?:mswea_bash_command|bash)[^\S\n]*\n(.*?)\n?^```", re.MULTILINE | re.DOTALL)
-_FIRST_TAG = re.compile(r"^```([^\s`]*)[^\S\n]*$", re.MULTILINE)
+# As in mini-swe-agent 1 (minisweagent/agents/default.py): the opening fence may stand anywhere in a line.
+_BASH_FENCE = re.compile(r"```(?:mswea_bash_command|bash)[^\S\n]*\n")
+_BASH_END = "\n```"
+_FIRST_TAG = re.compile(r"(?:^```([^\s`]*)|```([^\s`]+))[^\S\n]*$", re.MULTILINE)
 _OPEN_COMMAND, _CLOSE_COMMAND = "<command>", "</command>"
 
 Split = tuple[str, str] | None
@@ -42,15 +44,23 @@ def last_command_tag(text: str) -> Split:
 
 def bash_blocks(text: str) -> tuple[str, list[str]]:
     """The text before the first bash block, or all of it without one, and the commands of all bash blocks."""
-    blocks = list(_BASH_BLOCK.finditer(text))
-    thought = _around(text, blocks[0].start(), blocks[-1].end()) if blocks else text
-    return thought, [block[1] for block in blocks]
+    blocks: list[tuple[int, int]] = []
+    commands: list[str] = []
+    position = 0
+    while (opened := _BASH_FENCE.search(text, position)) is not None:
+        end = text.find(_BASH_END, opened.end() - 1)
+        if end < 0:
+            break
+        commands.append(text[opened.end() : end])
+        position = end + len(_BASH_END)
+        blocks.append((opened.start(), position))
+    return (_around(text, blocks[0][0], blocks[-1][1]) if blocks else text), commands
 
 
 def first_tag(text: str) -> str | None:
     """The language of the first fence, empty where it names none; None without a fence."""
     found = _FIRST_TAG.search(text)
-    return found[1] if found else None
+    return found[1] or found[2] or "" if found else None
 
 
 def _around(text: str, start: int, end: int) -> str:
