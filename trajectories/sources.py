@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 from trajectories.bundles import bundle_name, read_bundle
 from trajectories.errors import ParseError
@@ -18,7 +18,7 @@ from trajectories.fields import Row
 from trajectories.hub import find_hub_source
 from trajectories.report import Where
 from trajectories.rows import LINE_SUFFIXES, Rows, document_rows, file_rows
-from trajectories.streams import BUFFER, PACKED_SUFFIXES, file_digest, folder_digest, inner_suffix
+from trajectories.streams import BUFFER, PACKED_SUFFIXES, file_digest, folder_digest, inner_suffix, unpacked
 from trajectories.tables import TABLE_SUFFIXES, table_rows
 
 STANDARD_INPUT = "-"
@@ -103,7 +103,7 @@ class PipeSource:
         try:
             with self._open() as pipe:
                 self._stream = _Hashing(pipe)
-                yield from document_rows(cast(BinaryIO, io.BufferedReader(self._stream, BUFFER)), self._name)
+                yield from document_rows(unpacked(io.BufferedReader(self._stream, BUFFER)), self._name)
         except OSError as error:
             raise ParseError(f"{self._name}: cannot be read: {error.strerror or error}") from error
 

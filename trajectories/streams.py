@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import sys
 import zlib
 from pathlib import Path
@@ -39,6 +40,16 @@ def open_stream(path: Path) -> BinaryIO:
     if path.suffix == ".zst":
         return cast(BinaryIO, zstd.open(path, "rb", options=_ZSTD_OPTIONS))
     return path.open("rb", buffering=BUFFER)
+
+
+def unpacked(stream: io.BufferedReader) -> BinaryIO:
+    """The stream, unpacked where its first bytes are those of gzip or zstd: a pipe has no name that tells."""
+    head = stream.peek(4)
+    if head.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.open(stream, "rb"))
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        return cast(BinaryIO, zstd.open(stream, "rb", options=_ZSTD_OPTIONS))
+    return cast(BinaryIO, stream)
 
 
 def file_digest(path: Path) -> str:

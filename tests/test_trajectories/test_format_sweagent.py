@@ -146,6 +146,13 @@ def test_a_last_turn_that_the_history_lacks_comes_from_the_last_step() -> None:
     assert pairs(row) == [("bash", "a"), ("submit", "the diff")]
 
 
+def test_a_last_turn_that_says_the_same_again_is_not_lost() -> None:
+    row = traj(acts("ls"), says("user", "a"), steps=[step("ls", "a"), step("ls", "b")])
+    assert pairs(row) == [("bash", "a"), ("bash", "b")]
+    whole = traj(acts("ls"), says("user", "a"), acts("ls"), steps=[step("ls", "a"), step("ls", "b")])
+    assert pairs(whole) == [("bash", "a"), ("bash", "b")]
+
+
 def test_a_complete_history_is_not_added_to() -> None:
     row = traj(acts("submit"), says("user", "the diff"), steps=[step("submit", "the diff")])
     assert pairs(row) == [("submit", "the diff")]

@@ -146,6 +146,15 @@ def test_standard_input_holds_lines_or_a_document(monkeypatch: pytest.MonkeyPatc
     assert rows_of("-") == ROWS
 
 
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_a_packed_pipe_is_unpacked_as_a_file_is(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = PACKERS[suffix](TEXT)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    sources = find_sources("-")
+    assert [row for source in sources for _, row in source.rows()] == ROWS
+    assert sources[0].digest() == f"- {hashlib.sha256(packed).hexdigest()}"
+
+
 def test_the_digest_of_a_pipe_is_that_of_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT)))
     sources = find_sources("-")

@@ -69,10 +69,10 @@ def _messages(row: Row) -> list[Any]:
     last = steps[-1] if isinstance(steps, list) and steps and isinstance(steps[-1], dict) else {}
     choices = (row.get("history"), last.get("messages"), last.get("query"))
     history = next((choice for choice in choices if isinstance(choice, list) and choice), [])
-    return [*history, *_missing(history, last)] if history else []
+    return [*history, *_missing(history, steps if isinstance(steps, list) else [], last)] if history else []
 
 
-def _missing(history: list[Any], step: Row) -> list[Row]:
+def _missing(history: list[Any], steps: list[Any], step: Row) -> list[Row]:
     """What the last step has and the history does not."""
     action, thought, observation = (step.get(key) for key in ("action", "thought", "observation"))
     if not isinstance(action, str) or not action.strip() or is_exit(str(step.get("response")), action):
@@ -81,9 +81,19 @@ def _missing(history: list[Any], step: Row) -> list[Row]:
         [{"role": "user", "content": observation}] if isinstance(observation, str) and observation else []
     )
     said = [message for message in history if isinstance(message, dict) and message.get("role") == "assistant"]
-    if said and (said[-1].get("action"), said[-1].get("thought")) == (action, thought):
+    if said and _times_at_end(said, action, thought) >= _times_at_end(steps, action, thought):
         return output if said[-1] is history[-1] else []
     return [{"role": "assistant", "content": step.get("response"), "action": action, "thought": thought}, *output]
+
+
+def _times_at_end(turns: list[Any], action: str, thought: object) -> int:
+    """How many turns, up to the last, are that one: an agent may say the same again."""
+    times = 0
+    for turn in reversed(turns):
+        if not isinstance(turn, dict) or (turn.get("action"), turn.get("thought")) != (action, thought):
+            break
+        times += 1
+    return times
 
 
 def _replay(row: Row) -> Row:
