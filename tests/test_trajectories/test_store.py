@@ -81,7 +81,7 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
         ("step", "1", "s.jsonl:2: step: expected a whole number, found text"),
         ("prompt", [{"role": "user"}], "s.jsonl:2: prompt[0].content: missing"),
         ("prompt", None, "s.jsonl:2: prompt: expected a list, found null"),
-        ("resolved", 1, "s.jsonl:2: resolved: expected true, false or null"),
+        ("resolved", 2, "s.jsonl:2: resolved: expected true, false or null"),
     ],
 )
 def test_a_broken_step_names_file_line_and_field(tmp_path: Path, field: str, value: object, message: str) -> None:
