@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from trajectories.gates.actions import action_commands
 from trajectories.gates.base import Always, GateSettings, excerpt
-from trajectories.gates.shell import Command, word_set
+from trajectories.gates.git_state import ALREADY_ON, HASH, GitCall, GitState, Hashes, git_call
+from trajectories.gates.shell import Command, joined, word_set
 from trajectories.gates.whole import Found
 from trajectories.records import Episode
 
@@ -20,8 +22,6 @@ _READERS = word_set(
 """Commands of git that can show or fetch the content of a commit they are given."""
 _LISTERS = frozenset({"log", "rev-list", "shortlog", "whatchanged", "show", "show-branch", "grep"})
 _ALL_REFS = re.compile(r"--(?:all|remotes|branches|tags|reflog|walk-reflogs|glob|alternate-refs)(?:=.*)?")
-_GLOBAL_WITH_VALUE = frozenset({"-C", "-c", "--git-dir", "--work-tree", "--namespace"})
-_TEMPORARY = re.compile(r"(?:/var)?/tmp(?:/|$)")
 _WITH_VALUE = word_set("-n -S -G -L --grep --author --format -m -U --since --until --after --before --committer -O")
 _GREP_WITH_VALUE = word_set("-e -f -A -B -C -m --max-depth --threads")
 
@@ -29,9 +29,16 @@ _FOREIGN_REF = re.compile(
     r"(?:^|[\s^.:])(?:(?:refs/)?remotes/|(?:origin|upstream)/[\w./-]+|FETCH_HEAD\b)|(?<!stash)@\{(?:u|upstream|push|\d+)\}"
 )
 _FUTURE_RANGE = re.compile(r"(?:HEAD|@)?\.\.\.?(?!HEAD|@|$|/)[\w][\w./-]*")
-_HASH = re.compile(r"(?<![0-9a-zA-Z_/-])[0-9a-f]{7,40}(?![0-9a-zA-Z_-])")
 _HASH_WORD = re.compile(r"\^?([0-9a-f]{7,40})(?:[\^~@][\w^~{}]*)?(?::.*|\.\..*)?", re.DOTALL)
 _RANGE_END = re.compile(r"\.\.\.?([0-9a-f]{7,40})[\^~]*\d*")
+
+_DEFAULT_BRANCH = re.compile(r"main|master|trunk|develop|devel|origin|upstream|ORIG_HEAD|MERGE_HEAD")
+_VERSION = re.compile(
+    r"(?:refs/tags/|tags/)?(?:(?:v|release|rel|version|stable|maint)[-_/]?)?\d+[._]\d[\w.-]*", re.IGNORECASE
+)
+_NO_SUCH = re.compile(r"fatal: |did not match any|unknown revision|invalid reference")
+_SEARCHED = word_set("show log cat-file cherry-pick rev-list")
+_NEW_NAME = frozenset({"-b", "-B", "-c", "-C", "--orphan", "--create"})
 
 _STORE = re.compile(
     r"(?:^|/)\.git/(?:objects(?:/|$)|packed-refs|logs(?:/|$)|FETCH_HEAD|ORIG_HEAD|refs/(?:remotes|original))"
@@ -41,6 +48,9 @@ _STORE_READERS = word_set(
     "egrep tree cp file awk sed openssl"
 )
 _NOT_READ = frozenset({"-path", "-not", "--exclude", "--exclude-dir", "--ignore", "-ipath", "-wholename", "-g", "-v"})
+
+_FORGETS = ("mini-swe-agent",)
+"""Formats of agents whose every command starts in the same folder."""
 
 
 class GitHistory(Always):
@@ -54,32 +64,50 @@ class GitHistory(Always):
     def look(self, episode: Episode) -> Found:
         """One finding a command."""
         facts = self._tasks.get(episode.instance_id)
-        shown = set(_HASH.findall(episode.task)) | ({facts.base_commit} if facts and facts.base_commit else set())
+        first = HASH.findall(episode.task) + ([facts.base_commit] if facts and facts.base_commit else [])
+        state, folder = GitState(Hashes(first)), ""
         for step, turn in enumerate(episode.turns, start=1):
-            reasons = [(reason, text) for reason, text in _leaks(turn.action.arguments, shown)]
-            for command in action_commands(turn.action):
-                if reason := _command_leak(command, shown):
-                    reasons.append((reason, command.text))
+            commands = [_moved(command, folder) for command in action_commands(turn.action)]
+            reasons = [*_opened(turn.action.arguments), *_leaks(commands, turn.observation, state)]
             for reason, text in dict(reasons).items():
                 yield step, reason, excerpt(text)
             if not reasons:
-                shown.update(_HASH.findall(turn.observation))
+                state.see([git_call(command) for command in commands if command.name == "git"], turn.observation)
+            if commands and not episode.source.startswith(_FORGETS):
+                folder = commands[-1].after
 
 
-def _leaks(arguments: tuple[tuple[str, str], ...], shown: set[str]) -> Iterator[tuple[str, str]]:
+def _moved(command: Command, folder: str) -> Command:
+    """The command of a shell that was left in a folder by an earlier step."""
+    if not folder:
+        return command
+    return replace(command, folder=joined(folder, command.folder or "."), after=joined(folder, command.after or "."))
+
+
+def _leaks(commands: list[Command], observation: str, state: GitState) -> Iterator[tuple[str, str]]:
+    before = set(state.repositories)
+    state.names.update(ALREADY_ON.findall(observation))
+    for command in commands:
+        if reason := _command_leak(command, observation, state):
+            yield reason, command.text
+        if command.name == "git":
+            state.make(git_call(command))
+    state.undo_init(observation, before)
+
+
+def _opened(arguments: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
     """The editor's path, where it lies in the store of git."""
-    del shown
     for key, value in arguments:
         if key in ("path", "file_path", "filename") and _STORE.search(value):
             yield "browses the store of git", value
 
 
-def _command_leak(command: Command, shown: set[str]) -> str:
+def _command_leak(command: Command, observation: str, state: GitState) -> str:
     """Why the command leaks, else empty."""
     if command.name in ("gitk", "tig") and "--all" in command.words:
         return "lists commits of all branches"
     if command.name == "git":
-        return _git_leak(command, shown)
+        return _git_leak(git_call(command), observation, state)
     if command.name in _STORE_READERS and any(_STORE.search(word) for word in _read_words(command)):
         return "browses the store of git"
     return ""
@@ -92,9 +120,9 @@ def _read_words(command: Command) -> Iterator[str]:
             yield word
 
 
-def _git_leak(command: Command, shown: set[str]) -> str:
-    name, arguments, elsewhere = _subcommand(command)
-    if elsewhere or not name:
+def _git_leak(call: GitCall, observation: str, state: GitState) -> str:
+    name, arguments = call.name, call.arguments
+    if not name or state.owns(call.folder):
         return ""
     if name == "reflog" and arguments[:1] not in (["expire"], ["delete"]):
         return "reads the reflog"
@@ -102,14 +130,27 @@ def _git_leak(command: Command, shown: set[str]) -> str:
         return "fetches commits"
     if name in ("fsck", "verify-pack", "unpack-objects", "show-index") or "--batch-all-objects" in arguments:
         return "browses the store of git"
-    if name in _LISTERS and any(_ALL_REFS.fullmatch(word) for word in arguments):
+    if _lists_all(name, arguments):
         return "lists commits of all branches"
     if name == "log" and "-g" in arguments:
         return "reads the reflog"
-    return _revision_leak(name, arguments, shown) if name in _READERS else ""
+    return _revision_leak(name, arguments, observation, state) if name in _READERS else ""
 
 
-def _revision_leak(name: str, arguments: list[str], shown: set[str]) -> str:
+def _lists_all(name: str, arguments: list[str]) -> bool:
+    if name in _LISTERS:
+        return any(_ALL_REFS.fullmatch(word) for word in arguments)
+    if name in ("for-each-ref", "show-ref", "ls-remote"):
+        return not {"--verify", "--exists", "--get-url"} & set(arguments)
+    if name == "tag":
+        return any(word in ("--contains", "--no-merged") or re.fullmatch(r"-n\d*", word) for word in arguments)
+    # The names of branches alone tell nothing, the commits that `-v` adds do.
+    flags = "".join(word[1:] for word in arguments if re.fullmatch(r"-[a-z]+", word))
+    every = bool(set("ar") & set(flags)) or bool({"--all", "--remotes"} & set(arguments))
+    return name == "branch" and every and ("v" in flags or "--verbose" in arguments)
+
+
+def _revision_leak(name: str, arguments: list[str], observation: str, state: GitState) -> str:
     revisions = list(_revisions(name, arguments))
     if name == "branch" and not any(_HASH_WORD.fullmatch(word) for word in revisions):
         return ""
@@ -118,16 +159,38 @@ def _revision_leak(name: str, arguments: list[str], shown: set[str]) -> str:
     for word in revisions:
         if _FOREIGN_REF.search(word):
             return f"reads {word.split(':')[0][:60]}, a branch of the remote or an entry of the reflog"
-        if name in ("log", "rev-list", "diff", "shortlog") and _FUTURE_RANGE.fullmatch(word):
+        if re.match(r":/\w", word) and name in _SEARCHED:
+            return f"searches the commits of all branches for {word[2:62]}"
+        ahead = name in ("log", "rev-list", "diff", "shortlog") and _FUTURE_RANGE.fullmatch(word)
+        if ahead and re.split(r"\.\.\.?", word)[-1] not in state.names:
             return f"reads the commits of {word[:60]} that are ahead"
-        if unseen := [found for found in _hashes(word) if not _was_shown(found, shown)]:
+        if unseen := [found for found in _hashes(word) if found not in state.shown]:
             return f"reads commit {unseen[0]}, which nothing had shown before"
+        if (named := _named(name, word, state)) and not _NO_SUCH.search(observation):
+            return f"reads {named[:60]}, a branch or tag that may be ahead"
+    return ""
+
+
+def _named(name: str, word: str, state: GitState) -> str:
+    """A default branch or a version's tag in a revision, unless the episode made it, is on it, or saw it behind it."""
+    revision = word.partition(":")[0].lstrip("^")
+    ends = re.split(r"\.\.\.?", revision)
+    if len(ends) == 2 and ("..." in revision) == (name == "diff"):
+        # `main..HEAD` of log and `main...HEAD` of diff show only what main has not.
+        ends = ends[1:]
+    for end in (re.sub(r"[\^~@].*", "", end) for end in ends):
+        if end in state.names or (state.returns and _DEFAULT_BRANCH.fullmatch(end)):
+            continue
+        if _DEFAULT_BRANCH.fullmatch(end) or _VERSION.fullmatch(end):
+            return end
     return ""
 
 
 def _revisions(name: str, arguments: list[str]) -> Iterator[str]:
     """Words that may be revisions: no options with their values, nothing behind `--`."""
     takes_value = _GREP_WITH_VALUE if name == "grep" else _WITH_VALUE
+    if name in ("checkout", "switch", "worktree"):
+        takes_value = takes_value | _NEW_NAME
     before = ""
     pattern_next = name == "grep" and not any(re.match(r"-[a-zA-Z]*[ef]$", word) for word in arguments)
     for word in arguments:
@@ -146,19 +209,3 @@ def _hashes(word: str) -> list[str]:
     named = ([found[1]] if found else []) + ends
     # A short one is likelier a word (`defaced`) or a number (`20230101`) than a hash of one kind of character only.
     return [name for name in named if len(name) == 40 or (re.search(r"\d", name) and re.search("[a-f]", name))]
-
-
-def _was_shown(name: str, shown: set[str]) -> bool:
-    return any(other.startswith(name) or name.startswith(other) for other in shown)
-
-
-def _subcommand(command: Command) -> tuple[str, list[str], bool]:
-    """The command of git, its arguments, and whether it is about another repository, in a temporary folder."""
-    words = list(command.words[1:])
-    elsewhere = command.elsewhere
-    while words and words[0].startswith("-"):
-        option = words.pop(0)
-        if option in _GLOBAL_WITH_VALUE and words:
-            value = words.pop(0)
-            elsewhere = elsewhere or (option == "-C" and bool(_TEMPORARY.match(value)))
-    return (words[0], words[1:], elsewhere) if words else ("", [], elsewhere)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
+import posixpath
 import re
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
+
+from trajectories.gates.python_calls import started_lines
 
 MOST_CHARS = 200_000
 """Of a command's text that are read; what lies behind is data, not a command line."""
@@ -19,14 +20,26 @@ _MOST_NESTED = 3
 _LANGUAGE = Language(tree_sitter_bash.language())
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash"})
 _PYTHON = re.compile(r"(?:python|pypy|ipython)[\d.]*")
-_WRAPPERS = frozenset({"sudo", "env", "nohup", "command", "exec", "time", "nice", "xargs", "stdbuf", "builtin"})
+_WRAPPERS = {
+    "sudo": {"-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "-U", "-r", "-t"},
+    "env": {"-u", "-C", "--unset", "--chdir"},
+    "nohup": set(),
+    "command": set(),
+    "builtin": set(),
+    "exec": {"-a"},
+    "time": {"-f", "-o"},
+    "nice": {"-n"},
+    "ionice": {"-c", "-n"},
+    "setsid": set(),
+    "xargs": {"-n", "-I", "-P", "-L", "-d", "-s", "-a", "-E"},
+    "stdbuf": {"-i", "-o", "-e"},
+    "timeout": {"-s", "-k", "--signal", "--kill-after"},
+}
+"""Programs that run the one behind their options, to the options that take the next word as their value."""
+_RUNNER_OPTIONS = {"-n", "-p", "--cwd", "--with", "--python", "--project", "--directory", "-C"}
 _RUNNERS = frozenset({("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("conda", "run")})
+_SUBSHELLS = frozenset({"subshell", "command_substitution", "process_substitution", "pipeline"})
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
-_ELSEWHERE = re.compile(r"(?:/private)?/(?:var/)?tmp(?:/.*)?|\$\(mktemp.*|~/tmp(?:/.*)?", re.DOTALL)
-_RUN_CALLS = frozenset(
-    {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput"}
-)
-_RUN_MODULES = frozenset({"os", "subprocess", "sp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +53,10 @@ class Command:
     """Files that its output is redirected to."""
     stdin: str = ""
     """Its here-document or here-string."""
-    elsewhere: bool = False
-    """Whether an earlier `cd` of the same line went to a temporary folder."""
+    after: str = ""
+    """Where the shell is behind it, all subshells left; as `folder`."""
+    folder: str = ""
+    """Where an earlier `cd` went, unexpanded; empty for where the line began, else absolute or relative to it."""
 
     @property
     def name(self) -> str:
@@ -60,61 +75,63 @@ def shell_commands(text: str) -> tuple[Command, ...]:
     return tuple(_commands(text, _MOST_NESTED))
 
 
-def python_commands(code: str, nested: int = _MOST_NESTED) -> tuple[Command, ...]:
+def python_commands(code: str, nested: int = _MOST_NESTED, around: str = "") -> tuple[Command, ...]:
     """The commands that Python code starts through `os` or `subprocess` with literal arguments."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(code[:MOST_CHARS])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    lines = (_started(node) for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return tuple(command for line in lines if line for command in _commands(line, nested - 1))
+    lines = started_lines(code[:MOST_CHARS])
+    places = ((line, joined(around, folder) if folder else around) for line, folder in lines)
+    return tuple(command for line, folder in places for command in _commands(line, nested - 1, folder))
 
 
-def _started(call: ast.Call) -> str:
-    function = call.func
-    if not isinstance(function, ast.Attribute) or function.attr not in _RUN_CALLS or not call.args:
+def joined(folder: str, target: str) -> str:
+    """Where `cd target` leads from a folder; what begins with an expansion is a place of its own."""
+    if target in ("", "-"):
         return ""
-    if not isinstance(function.value, ast.Name) or function.value.id not in _RUN_MODULES:
-        return ""
-    first = call.args[0]
-    if isinstance(first, ast.Constant) and isinstance(first.value, str):
-        return first.value
-    if isinstance(first, ast.List | ast.Tuple):
-        values = [item.value for item in first.elts if isinstance(item, ast.Constant)]
-        return " ".join(f"'{value}'" for value in values if isinstance(value, str))
-    return ""
+    path = target if target.startswith(("/", "~", "$", "`")) else posixpath.normpath(posixpath.join(folder, target))
+    return "" if path == "." else path.rstrip("/") or "/"
 
 
-def _commands(text: str, nested: int) -> Iterator[Command]:
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """A node and those around it, for asking a node of the parser for its parent searches from the root."""
+
+    node: Node
+    parent: _Inside | None = None
+
+
+def _commands(text: str, nested: int, folder: str = "") -> Iterator[Command]:
     # Offsets of the tree are bytes; lone surrogates cannot be encoded and stand for nothing in a command.
     source = text[:MOST_CHARS].encode("utf-8", "replace")
-    elsewhere = False
-    stack = [Parser(_LANGUAGE).parse(source).root_node]
+    stack: list[_Inside | None] = [_Inside(Parser(_LANGUAGE).parse(source).root_node)]
+    saved: list[str] = []
     while stack:
-        node = stack.pop()
-        if node.type == "command":
-            command = _command(node, elsewhere)
-            if command is not None:
-                elsewhere = _place(command, elsewhere)
-                yield command
-                if nested > 0:
-                    yield from _inner(command, nested)
-        stack.extend(reversed(node.named_children))
+        inside = stack.pop()
+        if inside is None:
+            folder = saved.pop()
+            continue
+        if inside.node.type == "command" and (command := _command(inside, folder)) is not None:
+            if command.name in ("cd", "pushd"):
+                folder = joined(folder, next((word for word in command.words[1:] if word not in ("--", "-P")), ""))
+            after = saved[0] if saved else folder
+            yield replace(command, after=after)
+            if nested > 0:
+                yield from (replace(inner, after=after) for inner in _inner(command, nested))
+        if inside.node.type in _SUBSHELLS:
+            saved.append(folder)
+            stack.append(None)
+        stack.extend(_Inside(child, inside) for child in reversed(inside.node.named_children))
 
 
 def _inner(command: Command, nested: int) -> Iterator[Command]:
     """What a shell or an interpreter is given to run."""
     code = python_code(command)
     if code:
-        yield from python_commands(code, nested)
+        yield from python_commands(code, nested, command.folder)
     elif command.name in _SHELLS:
         place = next((i for i, word in enumerate(command.words) if re.fullmatch(r"-[a-z]*c", word)), 0)
         script = command.words[place + 1] if 0 < place < len(command.words) - 1 else command.stdin
-        yield from _commands(script, nested - 1)
+        yield from _commands(script, nested - 1, command.folder)
     elif command.name == "eval":
-        yield from _commands(" ".join(command.words[1:]), nested - 1)
+        yield from _commands(" ".join(command.words[1:]), nested - 1, command.folder)
 
 
 def python_code(command: Command) -> str:
@@ -126,19 +143,14 @@ def python_code(command: Command) -> str:
     return command.stdin
 
 
-def _place(command: Command, elsewhere: bool) -> bool:
-    if command.name != "cd" or len(command.words) < 2:
-        return elsewhere
-    target = command.words[1]
-    return bool(_ELSEWHERE.fullmatch(target)) or (elsewhere and not target.startswith(("/", "~", "-")))
-
-
-def _command(node: Node, elsewhere: bool) -> Command | None:
+def _command(inside: _Inside, folder: str) -> Command | None:
+    node = inside.node
     parts = [child for child in node.named_children if not child.type.endswith("redirect")]
     words = _unwrapped([_word(child) for child in parts if child.type != "variable_assignment"])
     if not words:
         return None
-    return Command(tuple(words), _text(node), tuple(_writes(node)), _stdin(node), elsewhere)
+    redirects = _redirects(inside)
+    return Command(tuple(words), _text(node), tuple(_writes(redirects)), _stdin(redirects), folder=folder)
 
 
 def _unwrapped(words: list[str]) -> list[str]:
@@ -146,49 +158,52 @@ def _unwrapped(words: list[str]) -> list[str]:
     while words:
         name = words[0].rsplit("/", 1)[-1]
         if tuple(words[:2]) in _RUNNERS:
-            words = _without_options(words[2:])
-        elif name == "timeout":
-            words = _without_options(words[1:])[1:]
+            words = _without_options(words[2:], _RUNNER_OPTIONS)
         elif name in _WRAPPERS:
-            words = _without_options(words[1:])
+            words = _without_options(words[1:], _WRAPPERS[name])[name == "timeout" :]
         else:
             return words
     return words
 
 
-def _without_options(words: list[str]) -> list[str]:
-    taken = frozenset({"-n", "-u", "-k", "-s", "-I", "-P", "-L", "-d"})
+def _without_options(words: list[str], with_value: set[str]) -> list[str]:
     while words and (words[0].startswith("-") or _ASSIGNMENT.fullmatch(words[0])):
-        words = words[2:] if words[0] in taken else words[1:]
+        words = words[2:] if words[0] in with_value else words[1:]
     return words
 
 
-def _redirects(node: Node) -> list[Node]:
+def _redirects(inside: _Inside) -> list[Node]:
     """The redirections of a command: its own, and those of the statement around it."""
-    found = [child for child in node.named_children if child.type.endswith("redirect")]
-    while node.parent is not None and node.parent.type == "list" and node.parent.named_children[-1] == node:
+    found = [child for child in inside.node.named_children if child.type.endswith("redirect")]
+    while inside.parent is not None and inside.parent.node.type == "list" and _is_last(inside, inside.parent):
         # The parser hangs the redirection of `a && b > c` on the whole, the shell on `b`.
-        node = node.parent
-    parent = node.parent
-    if parent is not None and parent.type == "redirected_statement" and parent.named_children[0] == node:
-        found += [child for child in parent.named_children if child.type.endswith("redirect")]
-    if parent is not None and parent.type in ("pipeline", "heredoc_redirect"):
-        holder = parent if parent.type == "heredoc_redirect" else parent.parent
-        if holder is not None and holder.type == "heredoc_redirect":
-            found.append(holder)
+        inside = inside.parent
+    parent = inside.parent
+    if parent is None:
+        return found
+    if parent.node.type == "redirected_statement" and parent.node.named_child(0) == inside.node:
+        found += [child for child in parent.node.named_children if child.type.endswith("redirect")]
+    if parent.node.type in ("pipeline", "heredoc_redirect"):
+        holder = parent if parent.node.type == "heredoc_redirect" else parent.parent
+        if holder is not None and holder.node.type == "heredoc_redirect":
+            found.append(holder.node)
     return found
 
 
-def _writes(node: Node) -> Iterator[str]:
-    for redirect in _redirects(node):
+def _is_last(inside: _Inside, parent: _Inside) -> bool:
+    return parent.node.named_child(parent.node.named_child_count - 1) == inside.node
+
+
+def _writes(redirects: list[Node]) -> Iterator[str]:
+    for redirect in redirects:
         for child in [redirect, *redirect.named_children]:
             target = child.child_by_field_name("destination") if child.type == "file_redirect" else None
             if target is not None and ">" in _text(child) and target.type != "number":
                 yield _word(target)
 
 
-def _stdin(node: Node) -> str:
-    for redirect in _redirects(node):
+def _stdin(redirects: list[Node]) -> str:
+    for redirect in redirects:
         bodies = [child for child in redirect.named_children if child.type == "heredoc_body"]
         if bodies:
             return _text(bodies[0])
