@@ -15,6 +15,8 @@ from trajectory_samples import EPISODES, TEXT, episode
 from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
 from trajectories.gates import DEFAULT_GATES, GATES, GateSettings, find_gate, gate_episodes, read_tasks, run_gates
+from trajectories.gates.contamination import statement_of
+from trajectories.gates.git_state import Hashes
 from trajectories.gates.shell import shell_commands
 from trajectories.gates.tasks import task_facts
 from trajectories.records import Action, Episode
@@ -112,6 +114,42 @@ def test_two_runs_that_happen_to_have_one_id_are_none() -> None:
     first = run(*(act(f"cat {name}.py") for name in "abc"))
     other = replace(run(*(act(f"cat {name}.py") for name in "xyz")), traj_id=f"{first.traj_id}#2")
     assert run_gates([first, other], ["duplicate"]).findings == ()
+
+
+@pytest.mark.parametrize("names", [["unresolved", "duplicate"], ["duplicate", "unresolved"]])
+def test_a_solved_run_stays_though_a_dropped_one_did_the_same(names: list[str]) -> None:
+    failed = replace(run(LOOK), traj_id="a", resolved=False)
+    solved, again = (replace(run(LOOK), traj_id=name, resolved=True) for name in "bc")
+    result = run_gates([failed, solved, again], names)
+    assert result.kept == [solved]
+    assert "same task and same actions as b" in [finding.reason for finding in result.findings]
+
+
+def test_a_long_list_of_commands_is_read_command_by_command() -> None:
+    assert len(shell_commands(" && ".join(["ls a"] * 8_000) + " > b")) == 8_000
+
+
+@pytest.mark.parametrize(
+    ("task", "statement"),
+    [
+        ("<task>" * 50_000, "<task>" * 50_000),
+        ("<issue>" + " " * 50_000 + "x", "<issue>" + " " * 50_000 + "x"),
+        ("a <issue> b </issue> <task>c</task>", "b"),
+        ("</issue> ISSUE:\n b\n INSTRUCTIONS: c", "b"),
+        ("<pr_description>\nConsider the following PR description:\nb\n</pr_description>", "b"),
+        ("a", "a"),
+    ],
+    ids=range(6),
+)
+def test_the_statement_is_what_stands_inside_a_frame(task: str, statement: str) -> None:
+    assert statement_of(task) == statement
+
+
+def test_of_many_shown_hashes_each_is_known_by_its_beginning() -> None:
+    shown = Hashes(f"{number:040x}"[::-1] for number in range(50_000))
+    asked = [f"{number:040x}"[::-1][:9] for number in range(300)]
+    assert all(name in shown for name in asked)
+    assert "e" * 9 not in shown
 
 
 def test_unknown_outcomes_are_dropped_only_on_demand() -> None:

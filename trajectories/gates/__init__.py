@@ -126,4 +126,6 @@ def _look(episode: Episode, gates: Mapping[str, Gate]) -> Gated:
     )
     if any(gates[finding.gate].kind == "episode" for finding in findings):
         return Gated(episode, False, findings)
+    for gate in gates.values():
+        gate.remember(episode)
     return Gated(episode, True, findings, frozenset(f.step for f in findings if f.step is not None))

@@ -65,13 +65,24 @@ class Gate(Protocol):
         """(step or None, reason, excerpt) of what it objects to; a step gate always gives a step."""
         ...
 
+    def remember(self, episode: Episode) -> None:
+        """Take in an episode that all gates kept; what they drop is not held against others."""
+        ...
+
     def idle(self) -> str:
         """Why it can find nothing (no task rows given), empty where it can."""
         ...
 
 
-class Always:
-    """For gates that need nothing but the episode."""
+class Forgetful:
+    """For gates that judge each episode for itself."""
+
+    def remember(self, episode: Episode) -> None:
+        """Nothing."""
+
+
+class Always(Forgetful):
+    """For gates that also need nothing but the episode."""
 
     def idle(self) -> str:
         """Empty: it always works."""

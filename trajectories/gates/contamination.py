@@ -7,7 +7,7 @@ from typing import Literal
 
 from datasketch import MinHash, MinHashLSH
 
-from trajectories.gates.base import GateSettings
+from trajectories.gates.base import Forgetful, GateSettings
 from trajectories.gates.tasks import TaskFacts
 from trajectories.gates.whole import Found
 from trajectories.records import Episode
@@ -22,10 +22,9 @@ _FEWEST = 8
 # That low, because a task holds the statement in a frame of the agent's own instructions.
 _BANDS = (_PERMUTATIONS // 2, 2)
 
-_FRAMES = (
-    re.compile(r"<(pr_description|issue_description|issue|problem_statement|task)>\s*(.*?)\s*</\1>", re.DOTALL),
-    re.compile(r"()ISSUE:\s*(.*?)\s*INSTRUCTIONS:", re.DOTALL),
-)
+_TAGS = ("pr_description", "issue_description", "issue", "problem_statement", "task")
+_FRAMES = (*((f"<{tag}>", f"</{tag}>") for tag in _TAGS), ("ISSUE:", "INSTRUCTIONS:"))
+"""What an agent's prompt puts before and behind the statement."""
 _OPENING = re.compile(r"(?:Consider the following )?(?:PR description|issue)\s*:\s*")
 _PARAGRAPHS = 20
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
@@ -33,7 +32,7 @@ _WORD = re.compile(r"\w+")
 _SMITH = re.compile(r"\.([0-9a-f]{7,40})(?:\.|$)")
 
 
-class Contamination:
+class Contamination(Forgetful):
     """Drops episodes of the evaluation sets' tasks."""
 
     kind: Literal["episode", "step"] = "episode"
@@ -98,10 +97,15 @@ class Contamination:
 
 def statement_of(task: str) -> str:
     """The problem statement inside the frame that an agent's prompt puts around it; the whole text without one."""
-    for frame in _FRAMES:
-        if found := frame.search(task):
-            return _OPENING.sub("", found[2], count=1)
-    return task
+    found = (between for frame in _FRAMES if (between := _between(task, *frame)) is not None)
+    start, end = min(found, default=(0, -1))
+    return _OPENING.sub("", task[start:end].strip(), count=1) if end >= 0 else task
+
+
+def _between(text: str, opening: str, closing: str) -> tuple[int, int] | None:
+    start = text.find(opening)
+    end = text.find(closing, start + len(opening)) if start >= 0 else -1
+    return (start + len(opening), end) if end >= 0 else None
 
 
 def shingles(text: str) -> frozenset[str]:

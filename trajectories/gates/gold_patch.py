@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from trajectories.gates.base import GateSettings, excerpt
+from trajectories.gates.base import Forgetful, GateSettings, excerpt
 from trajectories.gates.whole import Found
 from trajectories.records import Episode
 
@@ -14,7 +14,7 @@ TELLING = 12
 _NOT_WRITTEN = frozenset({"old_str", "old_string", "path", "file_path"})
 
 
-class GoldPatch:
+class GoldPatch(Forgetful):
     """Drops episodes whose actions, or whose task, hold a large part of the gold patch's added lines."""
 
     kind: Literal["episode", "step"] = "episode"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from trajectories.gates.actions import action_commands, python_sources
-from trajectories.gates.base import GateSettings, excerpt
+from trajectories.gates.base import Forgetful, GateSettings, excerpt
 from trajectories.gates.shell import Command
 from trajectories.gates.tasks import TaskFacts
 from trajectories.gates.whole import Found
@@ -23,7 +23,7 @@ _IN_PLACE = re.compile(r"-[a-zA-Z]*i|--in-place")
 _ABSENT = re.compile(r"No such file|does not exist|cannot open|not found|can't read", re.IGNORECASE)
 
 
-class HiddenTests:
+class HiddenTests(Forgetful):
     """Drops episodes that edit a hidden test file, or are shown one that only the hidden patch adds."""
 
     kind: Literal["episode", "step"] = "episode"

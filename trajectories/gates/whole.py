@@ -56,8 +56,8 @@ class Empty(Always):
             yield None, "no action on the environment", ""
 
 
-class Duplicate(Always):
-    """Drops an episode whose task and actions, or whose run in another notation, came before."""
+class Duplicate:
+    """Drops an episode whose task and actions, or whose run in another notation, came before and was kept."""
 
     kind: Literal["episode", "step"] = "episode"
 
@@ -66,17 +66,37 @@ class Duplicate(Always):
         self._actions: dict[bytes, str] = {}
         self._runs: dict[str, tuple[str, Counter[bytes]]] = {}
 
+    def idle(self) -> str:
+        """Empty: it always works."""
+        return ""
+
     def look(self, episode: Episode) -> Found:
         """One finding that names the earlier episode."""
-        digests = [action_digest(turn.action) for turn in episode.turns]
-        key = _digest(f"{episode.instance_id.lower()}\0".encode() + b"".join(digests))
-        run = _RUN_SUFFIX.sub("", episode.traj_id)
-        earlier, actions = self._runs.setdefault(run, (episode.traj_id, Counter(digests)))
-        first = self._actions.setdefault(key, episode.traj_id)
-        if first != episode.traj_id:
+        digests = _digests(episode)
+        first = self._actions.get(_key(episode, digests))
+        earlier, actions = self._runs.get(_run(episode), ("", Counter[bytes]()))
+        if first:
             yield None, f"same task and same actions as {first}", ""
-        elif earlier != episode.traj_id and _common(actions, Counter(digests)) >= SAME_RUN:
+        elif earlier and _common(actions, Counter(digests)) >= SAME_RUN:
             yield None, f"the same run as {earlier}, in another notation", ""
+
+    def remember(self, episode: Episode) -> None:
+        """Hold it against later ones."""
+        digests = _digests(episode)
+        self._actions.setdefault(_key(episode, digests), episode.traj_id)
+        self._runs.setdefault(_run(episode), (episode.traj_id, Counter(digests)))
+
+
+def _digests(episode: Episode) -> list[bytes]:
+    return [action_digest(turn.action) for turn in episode.turns]
+
+
+def _key(episode: Episode, digests: list[bytes]) -> bytes:
+    return _digest(f"{episode.instance_id.lower()}\0".encode() + b"".join(digests))
+
+
+def _run(episode: Episode) -> str:
+    return _RUN_SUFFIX.sub("", episode.traj_id)
 
 
 def action_digest(action: Action) -> bytes:
