@@ -5,16 +5,36 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from trajectories.gates.shell import MOST_CHARS, Command, python_code, python_commands, shell_commands
-from trajectories.records import Action
+from trajectories.gates.shell import MOST_CHARS, Command, joined, python_code, python_commands, shell_commands
+from trajectories.records import Action, Episode, Turn
 from trajectories.stats import SHELL_TOOLS
 
 _LINES = ("command", "cmd", "keystrokes", "input", "action", "script")
 """Arguments of a shell tool that hold what is run."""
 _CODES = ("code", "command", "input", "script")
 _CELL_LINE = re.compile(r"^[ \t]*[!%](?:sx[ \t]+|system[ \t]+|!)?(.+)$", re.MULTILINE)
+_FORGETS = ("mini-swe-agent",)
+"""Beginnings of the formats of agents whose every command starts in the same folder."""
+
+
+def turns_with_commands(episode: Episode) -> Iterator[tuple[Turn, list[Command]]]:
+    """Each turn with its commands, their folders as an earlier turn's `cd` left the shell."""
+    folder = ""
+    for turn in episode.turns:
+        commands = [_moved(command, folder) for command in action_commands(turn.action)]
+        yield turn, commands
+        if commands and not episode.source.startswith(_FORGETS):
+            folder = commands[-1].after
+
+
+def _moved(command: Command, folder: str) -> Command:
+    if not folder:
+        return command
+    return replace(command, folder=joined(folder, command.folder or "."), after=joined(folder, command.after or "."))
 
 
 def action_commands(action: Action) -> tuple[Command, ...]:

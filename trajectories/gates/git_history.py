@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal
 
-from trajectories.gates.actions import action_commands
+from trajectories.gates.actions import turns_with_commands
 from trajectories.gates.base import Always, GateSettings, excerpt
 from trajectories.gates.git_state import ALREADY_ON, HASH, GitCall, GitState, Hashes, git_call
-from trajectories.gates.shell import Command, joined, word_set
+from trajectories.gates.shell import Command, word_set
 from trajectories.gates.whole import Found
 from trajectories.records import Episode
 
@@ -49,9 +48,6 @@ _STORE_READERS = word_set(
 )
 _NOT_READ = frozenset({"-path", "-not", "--exclude", "--exclude-dir", "--ignore", "-ipath", "-wholename", "-g", "-v"})
 
-_FORGETS = ("mini-swe-agent",)
-"""Formats of agents whose every command starts in the same folder."""
-
 
 class GitHistory(Always):
     """Drops episodes that list all branches, read a commit no plain log showed, fetch, or browse `.git`."""
@@ -65,23 +61,13 @@ class GitHistory(Always):
         """One finding a command."""
         facts = self._tasks.get(episode.instance_id)
         first = HASH.findall(episode.task) + ([facts.base_commit] if facts and facts.base_commit else [])
-        state, folder = GitState(Hashes(first)), ""
-        for step, turn in enumerate(episode.turns, start=1):
-            commands = [_moved(command, folder) for command in action_commands(turn.action)]
+        state = GitState(Hashes(first))
+        for step, (turn, commands) in enumerate(turns_with_commands(episode), start=1):
             reasons = [*_opened(turn.action.arguments), *_leaks(commands, turn.observation, state)]
             for reason, text in dict(reasons).items():
                 yield step, reason, excerpt(text)
             if not reasons:
                 state.see([git_call(command) for command in commands if command.name == "git"], turn.observation)
-            if commands and not episode.source.startswith(_FORGETS):
-                folder = commands[-1].after
-
-
-def _moved(command: Command, folder: str) -> Command:
-    """The command of a shell that was left in a folder by an earlier step."""
-    if not folder:
-        return command
-    return replace(command, folder=joined(folder, command.folder or "."), after=joined(folder, command.after or "."))
 
 
 def _leaks(commands: list[Command], observation: str, state: GitState) -> Iterator[tuple[str, str]]:
