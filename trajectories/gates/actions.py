@@ -17,6 +17,7 @@ _LINES = ("command", "cmd", "keystrokes", "input", "action", "script")
 """Arguments of a shell tool that hold what is run."""
 _CODES = ("code", "command", "input", "script")
 _CELL_LINE = re.compile(r"^[ \t]*[!%](?:sx[ \t]+|system[ \t]+|!)?(.+)$", re.MULTILINE)
+_ASSIGNED = re.compile(r"""(?:^|[\s;&(])([A-Za-z_]\w*)=(?:"([^"$`]*)"|'([^']*)'|([^\s;&|"'$`()]+))""")
 _FORGETS = ("mini-swe-agent",)
 """Beginnings of the formats of agents whose every command starts in the same folder."""
 
@@ -46,6 +47,18 @@ def action_commands(action: Action) -> tuple[Command, ...]:
     if not action.arguments:
         return shell_commands(action.original)
     return shell_commands("\n".join(shell_lines(action)))
+
+
+def expanded(command: Command, action: Action) -> list[str]:
+    """The words behind a program, `$NAME` and `${NAME}` as the action's own lines set them."""
+    line = "\n".join(shell_lines(action))[:MOST_CHARS]
+    if not any("$" in word for word in command.words):
+        return list(command.words[1:])
+    values = {found[1]: found[2] or found[3] or found[4] or "" for found in _ASSIGNED.finditer(line)}
+    return [
+        re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda name: values.get(name[1] or name[2], name[0]), word)
+        for word in command.words[1:]
+    ]
 
 
 def shell_lines(action: Action) -> list[str]:

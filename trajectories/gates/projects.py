@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from trajectories.gates.actions import action_commands, python_sources
+from trajectories.gates.actions import action_commands, expanded, python_sources
 from trajectories.gates.shell import Command
 from trajectories.gates.tasks import TaskFacts
 from trajectories.records import Action, Episode
@@ -84,7 +84,7 @@ def fetched_urls(action: Action) -> Iterator[tuple[str, str]]:
     """(URL, text it stands in) of what an action fetches from the network by itself."""
     for command in action_commands(action):
         if command.name in _FETCHERS:
-            for word in command.words[1:]:
+            for word in expanded(command, action):
                 for url in [*_URL.findall(word), *(_BARE_URL.findall(word) if "://" not in word else [])]:
                     yield url, command.text
     for code in python_sources(action):

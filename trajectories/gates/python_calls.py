@@ -54,5 +54,7 @@ def _folder(call: ast.Call) -> str:
     value = next((keyword.value for keyword in call.keywords if keyword.arg == "cwd"), None)
     if value is None:
         return ""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return value.value
     # What is no literal cannot be a path of this text: `$` keeps it from being taken for one.
-    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else f"${ast.unparse(value)}"
+    return f"${value.id}" if isinstance(value, ast.Name) else "$(cwd)"

@@ -64,7 +64,17 @@ def _path(node: ast.expr, known: dict[str, str], nested: int = 20) -> str:
     parts: list[ast.expr] = []
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         parts = [node.left, node.right]
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("Path", "pathlib.Path", "os.path.join"):
+    elif isinstance(node, ast.Call) and _joins(node.func):
         parts = node.args
     paths = [_path(part, known, nested - 1) for part in parts]
     return posixpath.join(*paths) if paths and all(paths) else ""
+
+
+def _joins(function: ast.expr) -> bool:
+    """Whether it is `Path`, `pathlib.Path` or `os.path.join`, however they were imported."""
+    if isinstance(function, ast.Attribute):
+        owner = function.value
+        return function.attr == "Path" or (
+            function.attr == "join" and isinstance(owner, ast.Attribute) and owner.attr == "path"
+        )
+    return isinstance(function, ast.Name) and function.id == "Path"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from trajectories.gates.actions import action_commands
+from trajectories.gates.actions import action_commands, expanded
 from trajectories.gates.base import Always, GateSettings, excerpt
 from trajectories.gates.projects import (
     Project,
@@ -21,7 +21,15 @@ from trajectories.gates.whole import Found
 from trajectories.records import Episode, Turn
 
 _HOSTS = frozenset(
-    {"github.com", "raw.githubusercontent.com", "codeload.github.com", "api.github.com", "gitlab.com", "bitbucket.org"}
+    {
+        "github.com",
+        "raw.githubusercontent.com",
+        "codeload.github.com",
+        "api.github.com",
+        "gitlab.com",
+        "bitbucket.org",
+        "gitee.com",
+    }
 )
 _ANSWERS = frozenset({"pull", "pulls", "issues", "commit", "commits", "compare", "releases"})
 """Parts of a repository's pages that the gate for asked answers looks at."""
@@ -61,7 +69,7 @@ def _leaks(turn: Turn, project: Project) -> Iterator[tuple[str, str]]:
         if _is_source(url, project):
             yield f"fetches the project's source from {split_url(url)[0]}", text
     for command in action_commands(turn.action):
-        if is_git_clone(command) and any(_is_source(word, project) for word in command.words[1:]):
+        if is_git_clone(command) and any(_is_source(word, project) for word in expanded(command, turn.action)):
             yield "clones the project", command.text
         if _gets_package(command, project) and not _had_it(turn.observation):
             yield "gets another version of the project", command.text
@@ -79,6 +87,10 @@ def _is_source(url: str, project: Project) -> bool:
     host, path = split_url(url)
     if host in ("pypi.org", "files.pythonhosted.org", "pypi.python.org"):
         return any(distribution_name(re.split(r"-\d", part)[0]) in project.distributions for part in path)
+    if host == "web.archive.org" and (
+        archived := re.search(r"/(https?:/+.*|[\w-]+\.\w+/.*)", "/".join(["", *path[2:]]))
+    ):
+        return _is_source(re.sub(r"^(https?):/+", r"\1://", archived[1]), project)
     if host == "cdn.jsdelivr.net" and path[:1] == ["gh"]:
         path = path[1:]
     elif host not in _HOSTS:
@@ -97,6 +109,9 @@ def _gets_package(command: Command, project: Project) -> bool:
     name = re.sub(r"^(pip|easy_install)[\d.-]*$", r"\1", words[0].rsplit("/", 1)[-1]) if words else ""
     if name == "apt-get" and words[1:2] == ["source"]:
         return any(distribution_name(word).removeprefix("python3-") in project.distributions for word in words[2:])
+    if name == "uvx" or (name == "pipx" and words[1:2] == ["run"]) or (name == "uv" and words[1:3] == ["tool", "run"]):
+        tools = [word for word in words[1:] if not word.startswith("-") and word not in ("run", "tool")]
+        return any(_names(word, project) for word in tools[:1])
     if name not in _PACKAGERS:
         return False
     rest = words[1:]
