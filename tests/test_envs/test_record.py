@@ -117,7 +117,7 @@ def test_check_of_a_missing_file_says_so(tmp_path: Path, capsys: pytest.CaptureF
 def test_every_check_of_an_unbroken_repository_passes(repo: str, shared_sandbox: Sandbox, folder: str) -> None:
     for path, text in repository_files(repo).items():
         shared_sandbox.write_file(f"{folder}/{path}", text.encode())
-    result = shared_sandbox.run("python run_tests.py", cwd=folder)
+    result = shared_sandbox.run("python3 run_tests.py", cwd=folder)
     assert (result.output, result.exit_code) == ("all: 16 of 16 passed\n", 0)
 
 
