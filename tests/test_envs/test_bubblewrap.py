@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,15 +238,25 @@ sandbox.close()
     python = next((each for each in (sys.executable, "/usr/bin/python3") if _can_run(words, each)), None)
     if python is None:
         need("no Python that user `nobody` may run")
-    path = os.pathsep.join([str(Path(__file__).parents[2]), *(entry for entry in sys.path if "site-packages" in entry)])
     state = f"/tmp/srl-agent-test-{uuid.uuid4().hex}"
-    variables = {**os.environ, "PYTHONPATH": path, "SRL_AGENT_STATE": state, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [*words, python, "-c", code], env=variables, cwd="/", capture_output=True, text=True, check=False
-    )
+    with readable_code() as folder:
+        variables = {**os.environ, "PYTHONPATH": folder, "SRL_AGENT_STATE": state, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [*words, python, "-c", code], env=variables, cwd="/", capture_output=True, text=True, check=False
+        )
     assert done.stdout.split("\n")[:5] == ["works", "['1', '0']", "1 True", "True here", ""], done.stderr
     assert list(Path(state).iterdir()) == []
     Path(state).rmdir()
+
+
+@contextmanager
+def readable_code() -> Iterator[str]:
+    """A copy of the packages that any user may read: a checkout may stand where only its owner can."""
+    with tempfile.TemporaryDirectory(prefix="srl-agent-code-") as folder:
+        for package in ("envs", "trajectories"):
+            shutil.copytree(Path(__file__).parents[2] / package, Path(folder) / package)
+        subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+        yield folder
 
 
 def _can_run(words: list[str], python: str) -> bool:
