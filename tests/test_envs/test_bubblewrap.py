@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,7 +218,7 @@ def test_version_2_of_control_groups_is_told_the_same_limits(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_it_works_for_a_user_without_privileges(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_it_works_for_a_user_without_privileges() -> None:
     code = """
 import sys
 from envs.base import Spec, Limits
@@ -233,32 +234,26 @@ print(fork.run("bomb() { bomb | bomb & }; bomb; sleep 60", 3).timed_out, fork.ru
 fork.close()
 sandbox.close()
 """
-    nobody = 65534
-    words = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
-    python = next((each for each in (sys.executable, "/usr/bin/python3") if _can_run(words, each)), None)
-    if python is None:
-        need("no Python that user `nobody` may run")
     state = f"/tmp/srl-agent-test-{uuid.uuid4().hex}"
-    with readable_code() as folder:
-        variables = {**os.environ, "PYTHONPATH": folder, "SRL_AGENT_STATE": state, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            [*words, python, "-c", code], env=variables, cwd="/", capture_output=True, text=True, check=False
-        )
+    with tempfile.TemporaryDirectory(prefix="srl-agent-seen-") as folder:
+        done = as_nobody(code, {"SRL_AGENT_STATE": state, "PYTHONDONTWRITEBYTECODE": "1"}, Path(folder))
     assert done.stdout.split("\n")[:5] == ["works", "['1', '0']", "1 True", "True here", ""], done.stderr
     assert list(Path(state).iterdir()) == []
     Path(state).rmdir()
 
 
-@contextmanager
-def readable_code() -> Iterator[str]:
-    """A copy of the packages that any user may read: a checkout may stand where only its owner can."""
-    with tempfile.TemporaryDirectory(prefix="srl-agent-code-") as folder:
-        for package in ("envs", "trajectories"):
-            shutil.copytree(Path(__file__).parents[2] / package, Path(folder) / package)
-        subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
-        yield folder
-
-
-def _can_run(words: list[str], python: str) -> bool:
-    done = subprocess.run([*words, python, "-c", "import sys; assert sys.version_info >= (3, 11)"], check=False)
-    return done.returncode == 0
+def as_nobody(code: str, variables: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """This Python running `code` as user 65534, in a mount namespace that shows it what only root may reach:
+    the interpreter, the installed packages and the checkout may all stand below a folder of mode 0700."""
+    folder.chmod(0o755)
+    seen = {"base": sys.base_prefix, "packages": sysconfig.get_path("purelib"), "code": str(Path(__file__).parents[2])}
+    for name in seen:
+        (folder / name).mkdir()
+    binds = " && ".join(f"mount --bind {shlex.quote(source)} {folder / name}" for name, source in seen.items())
+    python = folder / "base/bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    script = f'{binds} && exec setpriv --reuid=65534 --regid=65534 --clear-groups {python} -c "$1"'
+    paths = {"PYTHONPATH": f"{folder / 'code'}:{folder / 'packages'}"}
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", code]
+    return subprocess.run(
+        words, env={**os.environ, **paths, **variables}, cwd="/", capture_output=True, text=True, check=False
+    )
