@@ -65,8 +65,12 @@ class Domain(Protocol):
         """The output a supervised stage teaches: the expert's thought and action in the output format."""
         ...
 
+    def action_kind(self, expert_action: str) -> str:
+        """A short name of what the expert's action does, for the metrics; empty where actions have no kinds."""
+        ...
 
-METHODS = ("load_steps", "scorer", "floors", "supervised_target")
+
+METHODS = ("load_steps", "scorer", "floors", "supervised_target", "action_kind")
 
 
 def find_domain(name: str) -> Domain:

@@ -8,7 +8,7 @@ from typing import Any
 
 from srl_agent.config import DynamicSamplingConfig
 from srl_agent.dynamic_sampling import Batch, is_informative, take_group
-from srl_agent.step_reward import Output, StepReward
+from srl_agent.step_reward import Output, Place, StepReward
 
 RECORDED = ("instance_id", "traj_id", "step", "n_steps", "prompt", "expert_action")
 """Columns of a row that the run's samples repeat."""
@@ -22,8 +22,8 @@ class Fill:
     spare: Batch = field(default_factory=dict)
     """The last group sampled: it fills the batch up, without weight, when too few groups were kept."""
     outputs: list[Output] = field(default_factory=list)
-    depths: list[int] = field(default_factory=list)
-    """For each output, which step of its episode it belongs to."""
+    places: list[Place] = field(default_factory=list)
+    """For each output, where the step that it answers stands."""
     groups: list[dict[str, Any]] = field(default_factory=list)
     """A record a sampled group, for the run's samples."""
     rounds: int = 0
@@ -45,7 +45,7 @@ class Fill:
             if keep:
                 self.kept.append(self.spare)
             self.outputs += outputs
-            self.depths += [row["step"]] * size
+            self.places += [Place(row["step"], row["source"], reward.kind_of(row["expert_action"]))] * size
             self.groups.append(_record(row, keep, outputs))
         self.rounds += 1
 

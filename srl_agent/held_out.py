@@ -10,7 +10,7 @@ import torch
 from accelerate.utils import gather_object
 
 from srl_agent.domain import Score
-from srl_agent.step_reward import StepReward, score_metrics
+from srl_agent.step_reward import Place, StepReward, score_metrics
 from trajectories.records import StepExample
 
 Sample = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
@@ -51,14 +51,15 @@ def held_out_metrics(
         ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
     experts = [step.expert_action for step in mine for _ in range(rollouts)]
     scores = reward.scorer([reward.decode(row) for row in ids], experts)
-    groups = [(step.step, scores[i * rollouts : (i + 1) * rollouts]) for i, step in enumerate(mine)]
+    places_of = [Place(step.step, step.source, reward.kind_of(step.expert_action)) for step in mine]
+    groups = [(place, scores[i * rollouts : (i + 1) * rollouts]) for i, place in enumerate(places_of)]
     counted = [group for place, group in zip(places, groups, strict=True) if place < len(steps)]
     return _figures(gather_object(counted) if world > 1 else counted)
 
 
-def _figures(groups: Sequence[tuple[int, list[Score]]]) -> dict[str, float]:
+def _figures(groups: Sequence[tuple[Place, list[Score]]]) -> dict[str, float]:
     scores = [score for _, group in groups for score in group]
-    depths = [depth for depth, group in groups for _ in group]
+    places = [place for place, group in groups for _ in group]
     means = [fmean(score.reward for score in group) for _, group in groups]
     error = stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
-    return {**score_metrics(scores, depths), "reward_stderr": error}
+    return {**score_metrics(scores, places), "reward_stderr": error}

@@ -50,7 +50,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
     )
     trainer = SrlTrainer(
         config=config,
-        reward=StepReward(context.domain.scorer(config), context.tokenizer),
+        reward=StepReward(context.domain.scorer(config), context.tokenizer, context.domain.action_kind),
         stream=StepStream(blocks, config.seed, position),
         on_fill=lambda step, fill, metrics: _on_fill(context, step, fill, metrics),
         model=model,

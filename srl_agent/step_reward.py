@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -11,6 +11,18 @@ from srl_agent.domain import Score, Scorer
 
 DEPTH_BUCKETS = ((1, 3, "1-3"), (4, 7, "4-7"), (8, 15, "8-15"), (16, 10**9, "16+"))
 """Steps are reported by depth k in these ranges: first, last, name."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the metrics tell the steps apart by."""
+
+    depth: int
+    """k: which step of its episode it is, from 1 on."""
+    source: str = ""
+    """The format that the episode was read from."""
+    kind: str = ""
+    """Kind of the expert's action, as the domain names it; empty where there are none."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +41,8 @@ class StepReward:
 
     __name__ = "step"
 
-    def __init__(self, scorer: Scorer, tokenizer: Any) -> None:
-        self.scorer, self.tokenizer = scorer, tokenizer
+    def __init__(self, scorer: Scorer, tokenizer: Any, kind_of: Callable[[str], str] = lambda action: "") -> None:
+        self.scorer, self.tokenizer, self.kind_of = scorer, tokenizer, kind_of
         self.outputs: list[Output] = []
         self.ends: set[int] = {tokenizer.eos_token_id, tokenizer.pad_token_id}
         """Tokens that end an output; a model may have more than its tokenizer says."""
@@ -65,16 +77,23 @@ def output_metrics(outputs: Sequence[Output]) -> dict[str, float]:
     }
 
 
-def score_metrics(scores: Sequence[Score], depths: Sequence[int]) -> dict[str, float]:
-    """Means over a batch: reward, format errors, exact matches, capped texts, and the reward by step depth."""
+def score_metrics(scores: Sequence[Score], places: Sequence[Place]) -> dict[str, float]:
+    """Means over a batch: reward, format errors, exact matches, capped texts, and the reward by depth, source, kind."""
     metrics = {
         "reward": fmean(score.reward for score in scores),
         "format_error_rate": fmean(score.violation is not None for score in scores),
         "exact_match": fmean(score.exact for score in scores),
         "capped": fmean(score.capped for score in scores),
     }
-    for first, last, name in DEPTH_BUCKETS:
-        inside = [s.reward for s, depth in zip(scores, depths, strict=True) if first <= depth <= last]
-        if inside:
-            metrics[f"reward_depth/{name}"] = fmean(inside)
-    return metrics
+    parts: dict[str, list[float]] = {}
+    for score, place in zip(scores, places, strict=True):
+        for part in parts_of(place):
+            parts.setdefault(f"reward_{part}", []).append(score.reward)
+    return metrics | {name: fmean(parts[name]) for name in sorted(parts)}
+
+
+def parts_of(place: Place) -> list[str]:
+    """The parts of a batch that a step is in, such as `depth/4-7`, `source/swegym-openhands`, `kind/edit`."""
+    depth = next((name for first, last, name in DEPTH_BUCKETS if first <= place.depth <= last), "")
+    named = (("depth", depth), ("source", place.source), ("kind", place.kind))
+    return [f"{what}/{name}" for what, name in named if name]

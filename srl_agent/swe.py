@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from srl_agent.action_kinds import call_kind
 from srl_agent.config import Config
 from srl_agent.domain import Scorer, StepSets
 from srl_agent.floors import reward_floors
@@ -51,6 +52,10 @@ class SweDomain:
         """
         thought = step.expert_thought.replace(OPEN, " ").replace(CLOSE, " ").strip()
         return format_output(thought or NEUTRAL_THOUGHT, step.expert_action)
+
+    def action_kind(self, expert_action: str) -> str:
+        """See `Domain` and `srl_agent.action_kinds.call_kind`."""
+        return call_kind(expert_action)
 
 
 def read_call(text: str) -> str:

@@ -97,6 +97,10 @@ class ToyDomain:
         """The letter four times."""
         return step.expert_action * 4
 
+    def action_kind(self, expert_action: str) -> str:
+        """The first two letters are of one kind, the others of another."""
+        return "early" if expert_action in "ab" else "late"
+
 
 def _toy_step(index: int) -> StepExample:
     letter = "abcde"[index % 5]

@@ -102,7 +102,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         return float(self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum())
 
     def _report(self, fill: Fill, used: int) -> None:
-        for name in ("outputs", "depths", "groups"):
+        for name in ("outputs", "places", "groups"):
             setattr(fill, name, gather_object(getattr(fill, name)))
         metrics = {
             "kept_ratio": fmean(group["kept"] for group in fill.groups),
@@ -110,7 +110,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             "refills": float(fill.rounds - 1),
             "epoch": self.stream.position / self.stream.rows,
             **output_metrics(fill.outputs),
-            **score_metrics([output.score for output in fill.outputs], fill.depths),
+            **score_metrics([output.score for output in fill.outputs], fill.places),
         }
         for name, value in metrics.items():
             self._metrics["train"][f"srl/{name}"].append(value)
