@@ -98,7 +98,7 @@ def test_only_what_a_dead_owner_labelled_is_reaped(docker_image: str) -> None:
 
 
 def test_an_image_that_a_person_made_of_a_sandbox_is_not_ours(docker_image: str) -> None:
-    container = engine().api.create_container(docker_image, labels=to_labels(replace(this_owner("kept"), started=1)))
+    container = engine().api.create_container(docker_image, labels=to_labels(this_owner("kept")))
     try:
         engine().api.commit(container["Id"], "srl-agent-test-kept", "1")
         assert [left.kind for left in mine("kept")] == ["container"]
