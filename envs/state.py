@@ -7,13 +7,12 @@ command, and the same output after the normalisation of `envs.compare`.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from envs.base import Sandbox
 from envs.compare import normalise
-from envs.errors import SandboxError
+from envs.listing import checked, listed
 from envs.toolbox import Toolbox, UnknownTool
 from trajectories.records import Action
 
@@ -43,7 +42,7 @@ def act(toolbox: Toolbox, action: Action) -> Effect:
     if not _shell(toolbox):
         toolbox.bash(":")  # writes down the shell that an action of another tool leaves as it was
     before = _names(toolbox.sandbox, toolbox.root)
-    _checked(toolbox.sandbox, f"touch {_MARK}; sleep 0.02", toolbox.root)  # file times have a clock tick's resolution
+    checked(toolbox.sandbox, f"touch {_MARK}; sleep 0.02", toolbox.root)  # file times have a clock tick's resolution
     try:
         seen = toolbox.do(action)
     except UnknownTool as error:
@@ -69,30 +68,17 @@ def state_reward(similarity: float, equivalent: bool) -> float:
 
 
 def _names(sandbox: Sandbox, root: str) -> frozenset[str]:
-    output = _listed(sandbox, root, f"find . -mindepth 1 {_ASIDE} -printf '%P\\0'")
+    output = listed(sandbox, root, f"find . -mindepth 1 {_ASIDE} -printf '%P\\0'", f"{_MARK}.out")
     return frozenset(output)
 
 
 def _digests(sandbox: Sandbox, root: str) -> dict[str, str]:
     """Path to digest of the files whose content or mode changed after the mark."""
     newer = f"find . -mindepth 1 {_ASIDE} -cnewer {_MARK}"
-    lines = _listed(sandbox, root, f"{newer} -type f -print0 | xargs -0 -r sha256sum -z --")
+    lines = listed(sandbox, root, f"{newer} -type f -print0 | xargs -0 -r sha256sum -z --", f"{_MARK}.out")
     digests = {line[66:].removeprefix("./"): line[:64] for line in lines}
-    links = _listed(sandbox, root, f"{newer} -type l -printf '%P -> %l\\0'")
+    links = listed(sandbox, root, f"{newer} -type l -printf '%P -> %l\\0'", f"{_MARK}.out")
     return digests | dict(line.rpartition(" -> ")[::2] for line in links)
-
-
-def _listed(sandbox: Sandbox, root: str, command: str) -> list[str]:
-    """The NUL-separated output of a command, by way of a file: observations are bounded, listings are not."""
-    _checked(sandbox, f"{{ {command}; }} > {_MARK}.out", root)
-    text = sandbox.read_file(f"{_MARK}.out").decode(errors="surrogateescape")
-    return [part for part in text.split("\0") if part]
-
-
-def _checked(sandbox: Sandbox, command: str, root: str) -> None:
-    result = sandbox.run(command, cwd=root)
-    if result.exit_code:
-        raise SandboxError(f"the state of {shlex.quote(root)} cannot be read: {result.output.strip()[-300:]}")
 
 
 def _shell(toolbox: Toolbox) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from trajectories.errors import ParseError
 from trajectories.fields import Row, get_name, optional_text
@@ -65,12 +64,13 @@ def task_facts(row: Row) -> TaskFacts:
         statement=optional_text(row, "problem_statement"),
         patch=optional_text(row, "patch"),
         test_patch=optional_text(row, "test_patch"),
-        failing=tuple(_names(row.get("FAIL_TO_PASS"))),
+        failing=names_of_tests(row, "FAIL_TO_PASS"),
     )
 
 
-def _names(value: Any) -> list[str]:
+def names_of_tests(row: Row, column: str) -> tuple[str, ...]:
     """A list of test names: JSON text in the official rows, Python's own notation in SWE-smith's, or a list."""
+    value, expected = row.get(column), f"{column}: expected a list of test names or its JSON text"
     if isinstance(value, str) and value.strip():
         try:
             value = json.loads(value)
@@ -78,12 +78,12 @@ def _names(value: Any) -> list[str]:
             try:
                 value = ast.literal_eval(value)
             except (ValueError, SyntaxError) as error:
-                raise ParseError("FAIL_TO_PASS: expected a list of test names or its JSON text") from error
+                raise ParseError(expected) from error
     if value is None or value == "":
-        return []
+        return ()
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
-        raise ParseError("FAIL_TO_PASS: expected a list of test names or its JSON text")
-    return list(value)
+        raise ParseError(expected)
+    return tuple(value)
 
 
 def _file_of(test: str) -> str:
