@@ -105,6 +105,11 @@ def check_processes(config: Config, machine: Machine) -> None:
 
 def check_lengths(config: Config, positions: int) -> None:
     """Refuse prompts and outputs that together go beyond what the model was built for (0: it does not say)."""
+    if "sft" in config.stages and config.sft.target != "step" and 0 < positions < config.sft.max_tokens:
+        raise ConfigError(
+            f"sft.max_tokens ({config.sft.max_tokens}) is more than the {positions} positions of "
+            f"'{config.model.name}'; lower it, or take a model with a longer context"
+        )
     prompt, output = config.data.max_prompt_tokens, config.srl.max_completion_tokens
     if "srl" in config.stages and 0 < positions < prompt + output:
         raise ConfigError(

@@ -101,8 +101,15 @@ class RewardConfig(Section):
 
 
 class SftConfig(Section):
-    """The supervised stage: the expert's thought and action in the output format, one step an example."""
+    """The supervised stage: the expert's thoughts and actions in the output format."""
 
+    target: Literal["step", "trace", "outline"] = "step"
+    """What an example teaches: `step` one thought and action behind the prompt that srl would show; `trace` every
+    thought and action of an episode, in one conversation; `outline` the expert's actions of an episode without its
+    thoughts, one after another in one output (the outputs that `srl.target: episode` asks for)."""
+    max_tokens: int = Field(4096, ge=64)
+    """Token budget of a whole `trace` or `outline`. A trace ends with the last turn that keeps it, a longer outline is
+    left out; both are counted. Prompts of `step` have `data.max_prompt_tokens`."""
     max_steps: int = Field(0, ge=0)
     """Optimiser steps; 0 to count `epochs` instead."""
     epochs: float = Field(3.0, gt=0)
@@ -133,6 +140,9 @@ class DynamicSamplingConfig(Section):
 class SrlConfig(Section):
     """The reinforcement stage on step-wise expert rewards."""
 
+    target: Literal["step", "episode"] = "step"
+    """What an output has to match: `step` the expert's next action; `episode` all of its actions at once, the policy
+    thinking only once and seeing no observation (the paper's baseline of holistic one-step similarity)."""
     max_steps: int = Field(0, ge=0)
     """Optimiser steps; 0 to count `epochs` instead."""
     epochs: float = Field(30.0, gt=0)

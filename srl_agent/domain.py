@@ -9,7 +9,7 @@ from typing import Protocol
 
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
-from trajectories.records import StepExample
+from trajectories.records import Message, StepExample
 
 DOMAINS = {"swe": "srl_agent.swe:SweDomain", "math": "math_track:MathDomain"}
 """Names of the command line to import paths; a full import path `package.module:Class` is accepted too."""
@@ -32,6 +32,15 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Dialogue:
+    """One example of a supervised stage."""
+
+    messages: tuple[Message, ...]
+    learnt: tuple[int, ...]
+    """Places of the assistant's messages that carry loss, in order."""
+
+
+@dataclass(frozen=True)
 class StepSets:
     """Training and held-out steps, and a few lines for the terminal on where they come from."""
 
@@ -40,6 +49,8 @@ class StepSets:
     summary: Sequence[str] = field(default_factory=tuple)
     digest: str = ""
     """SHA-256 of the input files, recorded in run.json."""
+    supervised: Sequence[Dialogue] = ()
+    """What the sft stage trains on; empty for `supervised_target` behind the prompt of each step of `train`."""
 
 
 Scorer = Callable[[Sequence[str], Sequence[str]], list[Score]]
@@ -50,7 +61,11 @@ class Domain(Protocol):
     """What the trainer asks of a domain; it knows nothing else about it."""
 
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
-        """Read the data set that the configuration names and split it into steps."""
+        """Read the data set that the configuration names and split it into steps.
+
+        Under `srl.target: episode` a step is a whole episode: the task, and all of the expert's actions as one text.
+        ConfigError for a `sft.target` or `srl.target` that the domain does not have (`only_steps` refuses both).
+        """
         ...
 
     def scorer(self, config: Config) -> Scorer:
@@ -96,3 +111,20 @@ def find_domain(name: str) -> Domain:
     if missing:
         raise ConfigError(f"domain: {path} lacks {', '.join(missing)}; see the Protocol srl_agent.domain.Domain")
     return domain
+
+
+def supervised_examples(domain: Domain, sets: StepSets) -> Sequence[Dialogue]:
+    """The examples of the sft stage."""
+    return sets.supervised or [answered(step, domain.supervised_target(step)) for step in sets.train]
+
+
+def answered(step: StepExample, target: str) -> Dialogue:
+    """The prompt of a step with what the policy should write behind it."""
+    return Dialogue((*step.prompt, Message("assistant", target)), (len(step.prompt),))
+
+
+def only_steps(config: Config) -> None:
+    """For domains without whole episodes: ConfigError where one is asked for."""
+    for name, target in (("sft.target", config.sft.target), ("srl.target", config.srl.target)):
+        if target != "step":
+            raise ConfigError(f"{name}: the domain '{config.domain}' has no {target}; set it to step")

@@ -1,4 +1,4 @@
-"""The supervised stage: teach the expert's thought and action in the output format, one step an example."""
+"""The supervised stage: teach the expert's thoughts and actions in the output format, by step or by episode."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from typing import Any
 
 from datasets import Dataset
 
-from srl_agent.held_out import chat
+from srl_agent.domain import supervised_examples
 from srl_agent.hooks import Hooks
 from srl_agent.models import load_policy
 from srl_agent.stages import StageContext
+from srl_agent.supervised import supervised_row
 from srl_agent.trl_trainer import SupervisedTrainer, adapters, sft_arguments
 
 
 def run_sft(context: StageContext, weights: str) -> None:
     """Train from `weights` and leave complete checkpoints in the stage's folder."""
     config, machine, latest = context.config, context.machine, context.latest()
-    rows = [
-        {
-            "prompt": chat(step),
-            "completion": [{"role": "assistant", "content": context.domain.supervised_target(step)}],
-        }
-        for step in context.steps.train
-    ]
+    examples = supervised_examples(context.domain, context.steps)
+    rows = [supervised_row(context.tokenizer, example) for example in examples]
     model = load_policy(weights)
     context.check_space(model)
     hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda _: context.step_done())

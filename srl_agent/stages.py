@@ -50,7 +50,8 @@ class StageContext:
         """As configured, or enough for the epochs, at one prompt a group."""
         section = self.config.sft if self.stage == "sft" else self.config.srl
         batch = self.config.sft.batch_size if self.stage == "sft" else self.config.srl.prompts_per_step
-        return section.max_steps or math.ceil(section.epochs * len(self.steps.train) / batch)
+        examples = len(self.steps.train if self.stage != "sft" else self.steps.supervised or self.steps.train)
+        return section.max_steps or math.ceil(section.epochs * examples / batch)
 
     def check_space(self, model: Any) -> None:
         """Refuse to begin where the stage's checkpoints would not fit on the disk."""

@@ -42,11 +42,15 @@ TOKENS_A_MESSAGE = 8
 
 @dataclass(frozen=True)
 class StepData:
-    """Step sets, and the reports of what reading the episodes lost and what the gates found."""
+    """Step sets, the episodes they were cut from, and the reports of what reading lost and what the gates found."""
 
     sets: StepSets
     report: LossReport
     gates: GateReport
+    train: Sequence[Episode]
+    held_out: Sequence[Episode]
+    no_targets: Mapping[str, Collection[int]]
+    """For each run, by its `traj_id`, the steps that are no targets."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
     thinned = evenly(held_out_cut.steps, data.held_out_steps)
     if len(thinned) < len(held_out_cut.steps):
         summary.append(f"evaluated: {len(thinned)} of the held-out steps, evenly spread (data.held_out_steps)")
-    return StepData(StepSets(train_cut.steps, thinned, tuple(summary), digest), report, gated.report)
+    sets = StepSets(train_cut.steps, thinned, tuple(summary), digest)
+    return StepData(sets, report, gated.report, train, held_out, replayed.dropped_steps)
 
 
 def token_budget(most: int, count_tokens: Callable[[str], int]) -> Fits:

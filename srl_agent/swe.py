@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from srl_agent.action_kinds import call_kind
 from srl_agent.config import Config
@@ -11,10 +11,11 @@ from srl_agent.floors import reward_floors
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE, FormatError, Violation, format_output
 from srl_agent.rewards import build_reward
 from srl_agent.rewards.scoring import make_scorer
-from srl_agent.step_sets import load_step_data
+from srl_agent.step_sets import StepData, load_step_data
+from srl_agent.whole_episodes import BETWEEN_ACTIONS, Aim, aimed
 from trajectories.errors import ParseError
 from trajectories.records import Action, StepExample
-from trajectories.render import body_text, parse_action, render_action, scan_action
+from trajectories.render import body_text, render_action, scan_action
 
 SYSTEM_PROMPT = """\
 You are fixing an issue in a code repository, step by step. Answer with your reasoning and exactly one call:
@@ -23,6 +24,18 @@ You are fixing an issue in a code repository, step by step. Answer with your rea
 <parameter=command>ls</parameter>
 </function>
 Tools: bash(command), str_replace_editor(command: view|create|str_replace|insert, path, ...), submit()"""
+
+OUTLINE_PROMPT = """\
+You are fixing an issue in a code repository. You will see no output of your calls. Answer with your reasoning, once, \
+and then all calls, in order:
+<think>why these steps</think>
+<function=bash>
+<parameter=command>ls</parameter>
+</function>
+<function=submit>
+</function>
+Tools: bash(command), str_replace_editor(command: view|create|str_replace|insert, path, ...), submit()"""
+"""The system prompt where one output holds the calls of a whole episode."""
 
 CALL_OPENS = "<function="
 NEUTRAL_THOUGHT = "I take the next step."
@@ -33,12 +46,17 @@ class SweDomain:
     """Steps, scoring and targets for expert episodes of repository repair; see `srl_agent.domain.Domain`."""
 
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
-        """See `Domain` and `srl_agent.step_sets.load_step_data`."""
-        return load_step_data(config.data, SYSTEM_PROMPT, count_tokens).sets
+        """See `Domain`, `srl_agent.step_sets.load_step_data` and `srl_agent.whole_episodes`."""
+        return self.sets_of(config, load_step_data(config.data, SYSTEM_PROMPT, count_tokens), count_tokens)
+
+    def sets_of(self, config: Config, data: StepData, count_tokens: Callable[[str], int]) -> StepSets:
+        """The sets that `sft.target` and `srl.target` make of data that was read."""
+        return aimed(config, data, Aim(SYSTEM_PROMPT, OUTLINE_PROMPT, self.supervised_target), count_tokens)
 
     def scorer(self, config: Config) -> Scorer:
         """See `Domain`."""
-        return make_scorer(config.reward, read_call, comparable(config.reward.text))
+        read = read_calls if config.srl.target == "episode" else read_call
+        return make_scorer(config.reward, read, comparable(config.reward.text))
 
     def floors(self, config: Config, steps: Sequence[StepExample]) -> dict[str, float]:
         """See `Domain`."""
@@ -73,15 +91,49 @@ def read_call(text: str) -> str:
     return render_action(action)
 
 
+def read_calls(text: str) -> str:
+    """The reader where an output answers a whole episode: one call or more, whitespace between, in canonical form.
+
+    Raises FormatError naming what stands there instead; text between or behind the calls is TRAILING.
+    """
+    calls: list[str] = []
+    place = 0
+    while place < len(text):
+        try:
+            action, place = scan_action(text, place)
+        except ParseError as error:
+            broken = not calls or text.startswith(CALL_OPENS, place)
+            raise FormatError(_why_no_call(text[place:]) if broken else Violation.TRAILING) from error
+        calls.append(render_action(action))
+        while place < len(text) and text[place] in WHITESPACE:
+            place += 1
+    return BETWEEN_ACTIONS.join(calls)
+
+
 def comparable(text: str) -> Callable[[str], str]:
-    """What the reward compares, by `reward.text`: the whole call, or tool name and values one a line."""
-    return (lambda call: call) if text == "wrapped" else (lambda call: body_text(parse_action(call)))
+    """What the reward compares, by `reward.text`: the whole calls, or tool names and values one a line."""
+    return (
+        (lambda calls: calls)
+        if text == "wrapped"
+        else (lambda calls: BETWEEN_ACTIONS.join(map(body_text, each(calls))))
+    )
 
 
-def without_arguments(call: str) -> str:
-    """The call with its tool and parameter names kept and every value empty."""
-    action = parse_action(call)
-    return render_action(Action(action.tool, tuple((name, "") for name, _ in action.arguments)))
+def without_arguments(calls: str) -> str:
+    """The calls with their tools and parameter names kept and every value empty."""
+    empty = (Action(call.tool, tuple((name, "") for name, _ in call.arguments)) for call in each(calls))
+    return BETWEEN_ACTIONS.join(map(render_action, empty))
+
+
+def each(calls: str) -> Iterator[Action]:
+    """The actions of one canonical text: a call, or several with a line end between. ParseError where it is none."""
+    action, end = scan_action(calls)
+    yield action
+    while end < len(calls):
+        if not calls.startswith(BETWEEN_ACTIONS, end):
+            raise ParseError(f"calls: expected a line end between two calls at character {end}")
+        action, end = scan_action(calls, end + len(BETWEEN_ACTIONS))
+        yield action
 
 
 def _why_no_call(text: str) -> Violation:

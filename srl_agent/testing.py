@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config
 
 from srl_agent.config import Config
-from srl_agent.domain import Score, Scorer, StepSets
+from srl_agent.domain import Score, Scorer, StepSets, only_steps
 from trajectories.records import Message, StepExample
 
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -78,6 +78,7 @@ class ToyDomain:
 
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
         """Twelve training steps and three held-out ones."""
+        only_steps(config)
         steps = [_toy_step(index) for index in range(15)]
         return StepSets(steps[:12], steps[12:], ("toy steps",), "toy")
 

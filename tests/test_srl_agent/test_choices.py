@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def test_a_template_that_opens_the_thought_itself_is_refused(tmp_path: Path) -> 
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(ModelError, match="opens <think>"):
         load_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize(("target", "refused"), [("trace", True), ("outline", True), ("step", False)])
+def test_whole_episodes_longer_than_the_model_has_positions_are_refused(target: str, refused: bool) -> None:
+    config = Config.model_validate({"stages": ["sft"], "sft": {"target": target, "max_tokens": 513}})
+    with pytest.raises(ConfigError, match=r"sft\.max_tokens") if refused else nullcontext():
+        check_lengths(config, 512)

@@ -6,7 +6,16 @@ import pytest
 
 from srl_agent.config import Config
 from srl_agent.output_format import Violation, parse_output
-from srl_agent.swe import NEUTRAL_THOUGHT, SYSTEM_PROMPT, SweDomain, comparable, read_call, without_arguments
+from srl_agent.swe import (
+    NEUTRAL_THOUGHT,
+    OUTLINE_PROMPT,
+    SYSTEM_PROMPT,
+    SweDomain,
+    comparable,
+    read_call,
+    read_calls,
+    without_arguments,
+)
 from trajectories.records import Action, StepExample
 from trajectories.render import render_action
 
@@ -76,11 +85,47 @@ HOSTILE = ["<function=", "<function=bash>", "<parameter=a>", "</parameter>", "</
 def test_a_megabyte_of_hostile_calls_is_a_violation(head: str, unit: str) -> None:
     text = think(head + unit * (1_000_000 // len(unit)))
     assert parse_output(text, read_call).violation is not None
+    assert (parse_output(text, read_calls).violation is None) == (unit == LS and head != "<function=bash>\n")
 
 
 def test_the_example_of_the_system_prompt_keeps_the_format() -> None:
     example = SYSTEM_PROMPT[SYSTEM_PROMPT.index("<think>") : SYSTEM_PROMPT.index("Tools:")]
     assert parse_output(example, read_call).action_text == LS
+
+
+@pytest.mark.parametrize("between", ["\n", "", " \r\n\t\n"])
+@pytest.mark.parametrize("calls", [[LS], [LS, VIEW], [VIEW, VIEW, SUBMIT]])
+def test_an_outline_is_one_call_or_more(calls: list[str], between: str) -> None:
+    assert parse_output(think(between.join(calls) + between), read_calls).action_text == "\n".join(calls)
+
+
+@pytest.mark.parametrize(
+    ("rest", "violation"),
+    [
+        ("", V.NO_ACTION),
+        ("ls", V.NO_ACTION),
+        (f"{LS}\nthen\n{VIEW}", V.TRAILING),
+        (f"{LS}\n{VIEW}\ndone", V.TRAILING),
+        (f"{LS}\n<function=bash>", V.MALFORMED),
+        (f"{LS}\n<think>again</think>\n{VIEW}", V.TRAILING),
+        (f"<think>again</think>{LS}", V.TAG_TWICE),
+    ],
+)
+def test_an_outline_with_anything_else_names_the_rule(rest: str, violation: Violation) -> None:
+    assert parse_output(think(rest), read_calls).violation == violation
+
+
+def test_the_outline_prompt_s_example_keeps_the_format() -> None:
+    example = OUTLINE_PROMPT[OUTLINE_PROMPT.index("<think>") : OUTLINE_PROMPT.index("Tools:")]
+    assert parse_output(example, read_calls).action_text == f"{LS}\n{SUBMIT}"
+
+
+def test_an_outline_s_body_is_that_of_its_calls_one_after_another() -> None:
+    assert comparable("body")(f"{LS}\n{VIEW}\n{SUBMIT}") == "bash\nls\nstr_replace_editor\nview\n/a.py\nsubmit"
+
+
+def test_an_outline_without_arguments_keeps_every_tool() -> None:
+    assert without_arguments(f"{LS}\n{LS}") == f"{without_arguments(LS)}\n{without_arguments(LS)}"
 
 
 def test_body_compares_tool_and_values_one_a_line() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from trajectories.context import Context
 from trajectories.errors import ParseError
 from trajectories.exports import ExportSettings
-from trajectories.records import Episode, Message
+from trajectories.records import Episode, Message, StepExample
 from trajectories.steps import make_steps
 
 
@@ -30,16 +30,25 @@ def rows(episodes: Iterable[Episode], settings: ExportSettings) -> Iterator[dict
 
 
 def _trace(episode: Episode, settings: ExportSettings) -> list[Message]:
-    """The prompt of the last step under full context, each action as its target, and the last target."""
+    return trace(episode, settings.system_prompt, settings.max_observation_chars, settings.supervised_target)
+
+
+def trace(
+    episode: Episode, system_prompt: str, max_observation_chars: int, supervised_target: Callable[[StepExample], str]
+) -> list[Message]:
+    """The prompt of the last step under full context, each action as its target, and the last target.
+
+    The k-th message of the assistant belongs to turn k. Raises ParseError for an episode without turns.
+    """
     steps = make_steps(
         episode,
         context=Context(),
-        system_prompt=settings.system_prompt,
-        max_observation_chars=settings.max_observation_chars,
+        system_prompt=system_prompt,
+        max_observation_chars=max_observation_chars,
         keep_last_step=True,
     ).steps
     if not steps:
         raise ParseError(f"episode '{episode.traj_id}': no turns, so no trace; leave it out")
-    targets = iter([Message("assistant", settings.supervised_target(step)) for step in steps])
-    trace = [next(targets) if message.role == "assistant" else message for message in steps[-1].prompt]
-    return [*trace, *targets]
+    targets = iter([Message("assistant", supervised_target(step)) for step in steps])
+    messages = [next(targets) if message.role == "assistant" else message for message in steps[-1].prompt]
+    return [*messages, *targets]

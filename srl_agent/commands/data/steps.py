@@ -20,16 +20,18 @@ from trajectories.store import write_steps
 def steps(args: argparse.Namespace) -> int:
     """Write `train.jsonl` and `held_out.jsonl` into `--output`; raises SrlError, ParseError and OSError."""
     config = config_of(args)
-    loaded = load_step_data(config.data, SYSTEM_PROMPT, token_counter(args.tokenizer))
+    count_tokens = token_counter(args.tokenizer)
+    loaded = load_step_data(config.data, SYSTEM_PROMPT, count_tokens)
+    sets = SweDomain().sets_of(config, loaded, count_tokens)
     console = open_console()
-    for line in loaded.sets.summary:
+    for line in sets.summary:
         say(console, line)
     if not args.tokenizer:
         say(console, ESTIMATED)
     print_report(console, loaded.report)
     print_gates(console, loaded.gates)
-    _print_floors(console, config, SweDomain().floors(config, loaded.sets.train))
-    for name, rows in (("train", loaded.sets.train), ("held_out", loaded.sets.held_out)):
+    _print_floors(console, config, SweDomain().floors(config, sets.train))
+    for name, rows in (("train", sets.train), ("held_out", sets.held_out)):
         path = Path(args.output) / f"{name}.jsonl"
         say(console, f"wrote {path}: {plural(write_steps(path, rows), 'step')}")
     warn_of_losses(console, loaded.report)
