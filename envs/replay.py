@@ -71,19 +71,27 @@ def recorded_root(episode: Episode) -> str:
 
 def moved(episode: Episode, here: str) -> Episode:
     """The episode with its repository at `here`, in actions and observations alike."""
+    move, move_action = _text_mover(episode, here), mover(episode, here)
+    turns = (replace(t, action=move_action(t.action), observation=move(t.observation)) for t in episode.turns)
+    return replace(episode, turns=tuple(turns))
+
+
+def mover(episode: Episode, here: str) -> Callable[[Action], Action]:
+    """What turns an action that names the recorded repository into one that names `here`."""
+    move = _text_mover(episode, here)
+
+    def move_action(action: Action) -> Action:
+        return replace(action, arguments=tuple((name, move(value)) for name, value in action.arguments))
+
+    return move_action
+
+
+def _text_mover(episode: Episode, here: str) -> Callable[[str], str]:
     root = recorded_root(episode)
     if root in ("", here):
-        return episode
+        return lambda text: text
     pattern = re.compile(re.escape(root) + r"(?![\w.+-])")
-
-    def move(text: str) -> str:
-        return pattern.sub(lambda _: here, text)
-
-    def move_turn(turn: Turn) -> Turn:
-        arguments = tuple((name, move(value)) for name, value in turn.action.arguments)
-        return replace(turn, action=replace(turn.action, arguments=arguments), observation=move(turn.observation))
-
-    return replace(episode, turns=tuple(map(move_turn, episode.turns)))
+    return lambda text: pattern.sub(lambda _: here, text)
 
 
 def replay_turns(

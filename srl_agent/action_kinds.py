@@ -46,13 +46,19 @@ def call_kind(text: str) -> str:
 
 def shell_class(line: str) -> str:
     """The class of the first command that does more than prepare; reading or printing into a file is `edit`."""
-    commands = [command for command in shell_commands(line) if command.words]
-    if not commands:
+    commands = shell_commands(line)
+    first = main_command(line)
+    if first is None:
         return "other"
-    first = next((command for command in commands if command.name not in MOVES), commands[0])
     found = _program_class(first)
     written = found not in ("run", "git") and any(_written(command) for command in commands)
     return "edit" if written else found
+
+
+def main_command(line: str) -> Command | None:
+    """The first command that does more than prepare, else the first; None where there is none."""
+    commands = [command for command in shell_commands(line) if command.words]
+    return next((command for command in commands if command.name not in MOVES), commands[0] if commands else None)
 
 
 def _program_class(command: Command) -> str:

@@ -89,9 +89,12 @@ class RewardConfig(Section):
     """What an action earns."""
 
     name: str = "similarity"
-    """`similarity` or `exact`: a key of `srl_agent.rewards.REWARDS`."""
+    """`similarity`, `exact`, `gated` or `state`: a key of `srl_agent.rewards.REWARDS`."""
     text: Literal["body", "wrapped"] = "body"
-    """`body` compares tool name and argument values, one a line; `wrapped` (the paper's) the whole XML call."""
+    """`body` compares tool name and argument values, one a line; `wrapped` (the paper's) the whole XML call.
+
+    `gated` reads the whole call in any case.
+    """
     autojunk: bool = False
     """difflib's heuristic; the paper's setting is True (difflib's default), which jumps at 200 characters."""
     first: Literal["policy", "expert"] = "policy"
@@ -238,6 +241,10 @@ class Config(Section):
             raise ValueError("stages: at least one of sft, srl is needed")
         if len(set(self.stages)) != len(self.stages):
             raise ValueError("stages: each stage may stand once")
+        if self.srl.target == "episode" and self.reward.name in ("gated", "state"):
+            raise ValueError(
+                f"reward.name: {self.reward.name} reads one action, and srl.target: episode has many; take similarity"
+            )
         if self.srl.prompts_per_step % self.srl.micro_batch_prompts:
             raise ValueError(
                 "srl.prompts_per_step must be a multiple of srl.micro_batch_prompts "

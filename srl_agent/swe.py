@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from srl_agent.action_kinds import call_kind
-from srl_agent.config import Config
+from srl_agent.config import Config, RewardConfig
 from srl_agent.domain import Scorer, StepSets
 from srl_agent.floors import reward_floors
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE, FormatError, Violation, format_output
-from srl_agent.rewards import build_reward
+from srl_agent.rewards import WHOLE_CALLS, build_reward
 from srl_agent.rewards.scoring import make_scorer
 from srl_agent.step_sets import StepData, load_step_data
 from srl_agent.whole_episodes import BETWEEN_ACTIONS, Aim, aimed
@@ -56,12 +56,12 @@ class SweDomain:
     def scorer(self, config: Config) -> Scorer:
         """See `Domain`."""
         read = read_calls if config.srl.target == "episode" else read_call
-        return make_scorer(config.reward, read, comparable(config.reward.text))
+        return make_scorer(config.reward, read, comparable(config.reward))
 
     def floors(self, config: Config, steps: Sequence[StepExample]) -> dict[str, float]:
         """See `Domain`."""
         reward = build_reward(config.reward)
-        return reward_floors(steps, reward, comparable(config.reward.text), skeleton=without_arguments)
+        return reward_floors(steps, reward, comparable(config.reward), skeleton=without_arguments)
 
     def supervised_target(self, step: StepExample) -> str:
         """`<think>` the expert's thought, or NEUTRAL_THOUGHT, `</think>`, a line end, the expert's call.
@@ -110,13 +110,10 @@ def read_calls(text: str) -> str:
     return BETWEEN_ACTIONS.join(calls)
 
 
-def comparable(text: str) -> Callable[[str], str]:
-    """What the reward compares, by `reward.text`: the whole calls, or tool names and values one a line."""
-    return (
-        (lambda calls: calls)
-        if text == "wrapped"
-        else (lambda calls: BETWEEN_ACTIONS.join(map(body_text, each(calls))))
-    )
+def comparable(reward: RewardConfig) -> Callable[[str], str]:
+    """What the reward compares: the whole calls, or tool names and values one a line (`reward.text`)."""
+    whole = reward.text == "wrapped" or reward.name in WHOLE_CALLS
+    return (lambda calls: calls) if whole else (lambda calls: BETWEEN_ACTIONS.join(map(body_text, each(calls))))
 
 
 def without_arguments(calls: str) -> str:

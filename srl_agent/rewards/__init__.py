@@ -17,8 +17,12 @@ from srl_agent.errors import ConfigError
 REWARDS = {
     "similarity": "srl_agent.rewards.similarity:Similarity",
     "exact": "srl_agent.rewards.exact:Exact",
+    "gated": "srl_agent.rewards.gated:Gated",
 }
 """Names of the configuration to import paths of factories `(RewardConfig) -> Reward`."""
+
+WHOLE_CALLS = ("gated",)
+"""Rewards that read tool and arguments: they are given whole calls, whatever `reward.text` says."""
 
 
 class Reward(Protocol):

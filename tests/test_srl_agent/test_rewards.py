@@ -147,7 +147,7 @@ def test_a_pathological_pair_of_the_longest_length_ends() -> None:
 
 
 def test_an_empty_batch_has_no_rewards() -> None:
-    assert [build_reward(RewardConfig(name=name))([]) for name in REWARDS] == [[], []]
+    assert [build_reward(RewardConfig(name=name))([]) for name in REWARDS] == [[]] * len(REWARDS)
 
 
 def test_exact_is_equality_of_the_whole_text() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from srl_agent.config import Config
+from srl_agent.config import Config, RewardConfig
 from srl_agent.output_format import Violation, parse_output
 from srl_agent.swe import (
     NEUTRAL_THOUGHT,
@@ -121,7 +121,7 @@ def test_the_outline_prompt_s_example_keeps_the_format() -> None:
 
 
 def test_an_outline_s_body_is_that_of_its_calls_one_after_another() -> None:
-    assert comparable("body")(f"{LS}\n{VIEW}\n{SUBMIT}") == "bash\nls\nstr_replace_editor\nview\n/a.py\nsubmit"
+    assert comparable(RewardConfig())(f"{LS}\n{VIEW}\n{SUBMIT}") == "bash\nls\nstr_replace_editor\nview\n/a.py\nsubmit"
 
 
 def test_an_outline_without_arguments_keeps_every_tool() -> None:
@@ -129,11 +129,11 @@ def test_an_outline_without_arguments_keeps_every_tool() -> None:
 
 
 def test_body_compares_tool_and_values_one_a_line() -> None:
-    assert comparable("body")(VIEW) == "str_replace_editor\nview\n/a.py"
+    assert comparable(RewardConfig(text="body"))(VIEW) == "str_replace_editor\nview\n/a.py"
 
 
 def test_wrapped_compares_the_whole_call() -> None:
-    assert comparable("wrapped")(VIEW) == VIEW
+    assert comparable(RewardConfig(text="wrapped"))(VIEW) == VIEW
 
 
 @pytest.mark.parametrize("text", ["body", "wrapped"])

@@ -122,7 +122,7 @@ def _compare_step(walk: Walk, episode: Episode, step: int, outputs: list[str]) -
 
 
 def _similarity(call: str, expert: str) -> float:
-    text = comparable("body")
+    text = comparable(RewardConfig())
     return build_reward(RewardConfig())([(text(call), text(expert))])[0]
 
 
