@@ -13,6 +13,7 @@ from accelerate import PartialState
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
 from srl_agent.loss_pass import why_not_shared
+from srl_agent.merge_attention import why_not_merged
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,18 @@ def choose_loss_pass(config: Config, model: Any) -> tuple[str, str]:
     if wanted != "auto":
         return wanted, "as configured"
     return ("plain", f"the shared pass cannot be used with {obstacle}") if obstacle else ("shared", "it is exact here")
+
+
+def choose_attention(config: Config, model: Any, machine: Machine) -> tuple[str, str]:
+    """How the branches of the shared pass see their trunk, and why. ConfigError where merging was asked in vain."""
+    wanted = config.trainer.attention
+    device = "cpu" if not machine.accelerator else "cuda" if torch.cuda.is_available() else "mps"
+    obstacle = why_not_merged(model, device, config.model.dtype)
+    if wanted == "merge" and obstacle:
+        raise ConfigError(f"trainer.attention: merge is impossible: {obstacle}; set it to auto or mask")
+    if wanted != "auto":
+        return wanted, "as configured"
+    return ("mask", obstacle) if obstacle else ("merge", "torch has its kernels here")
 
 
 def check_processes(config: Config, machine: Machine) -> None:

@@ -193,6 +193,9 @@ class TrainerConfig(Section):
 
     loss_pass: Literal["auto", "shared", "plain"] = "auto"
     """`shared` computes each prompt once for its G outputs, `plain` is TRL's own pass; both give the same loss."""
+    attention: Literal["auto", "mask", "merge"] = "auto"
+    """How outputs see the prompt they share, in the shared pass: `mask` copies its keys, `merge` joins unmasked pieces
+    by their log-sum-exps; `auto` merges where torch has the kernels."""
     engine: Literal["auto", "transformers", "vllm"] = "auto"
     """What samples the outputs; `auto` takes vLLM where an accelerator and the package are present."""
     vllm_mode: Literal["colocate", "server"] = "colocate"

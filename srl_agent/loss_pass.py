@@ -52,6 +52,7 @@ def grouped_logps(
     *,
     row_tokens: int = BRANCH_TOKENS,
     recompute: bool = False,
+    attention: str = "mask",
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities and entropies (B*G, C) of the outputs in the trainer's layout, both 0 on padding.
 
@@ -63,7 +64,7 @@ def grouped_logps(
     entropies = list(logps)
     for members in clusters(prompts):
         tree = grow([prompts[group] for group in members], [outputs[group] for group in members])
-        found = tree_logps(model, tree, temperature, row_tokens=row_tokens, recompute=recompute)
+        found = tree_logps(model, tree, temperature, row_tokens=row_tokens, recompute=recompute, attention=attention)
         for place, group in enumerate(members):
             rows = slice(group * size, (group + 1) * size)
             logps[rows], entropies[rows] = (_pad(part[place], completion_width) for part in found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from srl_agent.choices import choose_engine, choose_loss_pass
+from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
 from srl_agent.dynamic_sampling import StepStream, make_blocks
 from srl_agent.fill import Fill
 from srl_agent.held_out import chat, held_out_metrics
@@ -42,6 +42,9 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
     loss_pass, why_loss = choose_loss_pass(config, model)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
     settled = {"engine": engine, "loss_pass": loss_pass}
+    if loss_pass == "shared":
+        settled["attention"], why_attention = choose_attention(config, model, machine)
+        context.progress.facts({"attention": f"{settled['attention']} ({why_attention})"})
     config = config.model_copy(update={"trainer": config.trainer.model_copy(update=settled)})
     blocks = make_blocks([(step.traj_id, step.step) for step in steps.train], config.srl.batching)
     hooks = Hooks(

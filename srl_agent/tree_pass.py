@@ -10,8 +10,8 @@ TRL is not needed. Left out: attention that is not full and causal (`why_not_sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
-HEAD_ROWS = 1024
-"""Rows of logits alive at once: 1,024 x 152k vocabulary x 4 bytes are 0.6 GB."""
+from srl_agent.head import head_logps
+from srl_agent.merge_attention import merging, plan_row
+from srl_agent.recompute import layers_recomputed
+
 BRANCH_TOKENS = 4096
 """Tokens of branches computed as one row, and kept for the backward pass, before the next row begins."""
 
@@ -93,29 +95,85 @@ def common_length(first: Tensor, second: Tensor) -> int:
 
 
 def tree_logps(
-    model: Any, tree: Tree, temperature: float = 1.0, *, row_tokens: int = BRANCH_TOKENS, recompute: bool = False
+    model: Any,
+    tree: Tree,
+    temperature: float = 1.0,
+    *,
+    row_tokens: int = BRANCH_TOKENS,
+    recompute: bool = False,
+    attention: str = "mask",
 ) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
     """Log-probabilities and entropies (nats, without gradient) of the outputs' tokens: for each branch, for each output
     (C,).
 
     `model` is a causal language model for which `why_not_shared` is empty. `temperature` divides the logits.
     `recompute` computes activations twice to hold one layer of the trunk and one row of branches at a time.
+    `attention` of the branches: `mask` on copies of the trunk's keys, `merge` of unmasked pieces (`merge_attention`).
     """
     decoder, head = decoder_of(model), model.get_output_embeddings()
     cache = run_trunk(decoder, tree.trunk, recompute)
-    logps: list[list[Tensor]] = [[] for _ in tree.branches]
-    entropies: list[list[Tensor]] = [[] for _ in tree.branches]
+    found: dict[int, Scored] = {}
     for row in rows_of(tree, row_tokens):
-        arguments = (decoder, head, cache, tree, row, temperature)
-        found = checkpoint(_run_row, *arguments, use_reentrant=False) if recompute else _run_row(*arguments)
-        sizes = [len(output) for index in row for output in tree.branches[index].outputs]
-        pieces = zip(found[0].split(sizes), found[1].split(sizes), strict=True)
-        for index in row:
-            for _ in tree.branches[index].outputs:
-                logp, entropy = next(pieces)
-                logps[index].append(logp)
-                entropies[index].append(entropy)
-    return logps, entropies
+        arguments = (decoder, head, cache, tree, row, temperature, attention)
+        flat = checkpoint(_run_row, *arguments, use_reentrant=False) if recompute else _run_row(*arguments)
+        found |= _by_branch(tree, row, *flat)
+    return _in_order(found)
+
+
+def tree_backward(
+    model: Any,
+    trunk: Tensor,
+    points: Sequence[int],
+    outputs: Sequence[Sequence[Tensor]],
+    weights: Sequence[Sequence[Tensor]],
+    temperature: float = 1.0,
+    *,
+    row_tokens: int = BRANCH_TOKENS,
+    recompute: bool = False,
+    attention: str = "mask",
+) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+    """Add the gradients of the sum of `weights[k][g] * logps[k][g]` to the parameters' `.grad`.
+
+    Output (C,) number g of step k follows the prompt `trunk[: points[k]]`; its weight is () or (C,). Returns the
+    log-probabilities and entropies as `tree_logps` does, without graph: each row of branches goes backward at once, and
+    the trunk last, so that one row is held at a time without computing it twice. `recompute` is about the trunk only.
+    """
+    if not all(0 < point <= len(trunk) for point in points):
+        raise ValueError(f"a point is not between 1 and the {len(trunk)} tokens of the trunk: {list(points)}")
+    tree = grow([trunk[:point] for point in points], outputs)
+    decoder, head = decoder_of(model), model.get_output_embeddings()
+    cache = run_trunk(decoder, tree.trunk, recompute)
+    leaves = [(_leaf(keys), _leaf(values)) for keys, values in cache]
+    found: dict[int, Scored] = {}
+    for row in rows_of(tree, row_tokens):
+        logps, entropies = _run_row(decoder, head, leaves, tree, row, temperature, attention)
+        pairs = [pair for index in row for pair in zip(outputs[index], weights[index], strict=True)]
+        (logps * torch.cat([weight.expand(len(output)) for output, weight in pairs])).sum().backward()  # type: ignore[no-untyped-call]
+        found |= _by_branch(tree, row, logps.detach(), entropies)
+    whole, ends = ([part for layer in half for part in layer] for half in (cache, leaves))
+    asked = [(part, leaf.grad) for part, leaf in zip(whole, ends, strict=True) if leaf.grad is not None]
+    torch.autograd.backward([part for part, _ in asked], [gradient for _, gradient in asked])
+    return _in_order(found)
+
+
+Scored = tuple[list[Tensor], list[Tensor]]
+"""Log-probabilities and entropies of a branch's outputs, (C,) each."""
+
+
+def _leaf(part: Tensor) -> Tensor:
+    return part.detach().requires_grad_(part.requires_grad)
+
+
+def _by_branch(tree: Tree, row: Sequence[int], logps: Tensor, entropies: Tensor) -> dict[int, Scored]:
+    """What a row computed for its output tokens, by the number of the branch."""
+    sizes = [len(output) for index in row for output in tree.branches[index].outputs]
+    pieces = zip(torch.split(logps, sizes), torch.split(entropies, sizes), strict=True)
+    pairs = {index: [next(pieces) for _ in tree.branches[index].outputs] for index in row}
+    return {index: ([logp for logp, _ in own], [entropy for _, entropy in own]) for index, own in pairs.items()}
+
+
+def _in_order(found: dict[int, Scored]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+    return [found[index][0] for index in range(len(found))], [found[index][1] for index in range(len(found))]
 
 
 def decoder_of(model: Any) -> Any:
@@ -148,42 +206,41 @@ def run_trunk(decoder: Any, trunk: Tensor, recompute: bool = False) -> KeyValues
         return []
     cache = DynamicCache(config=decoder.config)
     positions = torch.arange(len(trunk), device=trunk.device)[None]  # (1, T)
-    with _layers_recomputed(decoder) if recompute else _as_it_is():
+    with layers_recomputed(decoder) if recompute else nullcontext():
         decoder(input_ids=trunk[None], position_ids=positions, past_key_values=cache, use_cache=True)
     return [(layer.keys, layer.values) for layer in cache.layers]
 
 
 def _run_row(
-    decoder: Any, head: Any, trunk: KeyValues, tree: Tree, row: Sequence[int], temperature: float
+    decoder: Any, head: Any, trunk: KeyValues, tree: Tree, row: Sequence[int], temperature: float, attention: str
 ) -> tuple[Tensor, Tensor]:
     """One row of branches on the trunk's cache: log-probabilities and entropies of its output tokens, in order."""
     branches = [tree.branches[index] for index in row]
-    hidden, _ = run_branches(decoder, trunk, branches)
+    hidden, _ = run_branches(decoder, trunk, branches, attention)
     _, sources, labels = _places(branches, hidden.device)
     return head_logps(head, hidden[sources], labels, temperature)
 
 
-def run_branches(decoder: Any, trunk: KeyValues, branches: Sequence[Branch]) -> tuple[Tensor, KeyValues]:
+def run_branches(
+    decoder: Any, trunk: KeyValues, branches: Sequence[Branch], attention: str = "mask"
+) -> tuple[Tensor, KeyValues]:
     """Hidden states (R, H) and keys and values of the branches' tokens as one row, each on its part of the trunk."""
-    reach = max(branch.point for branch in branches)
     ids = torch.cat([torch.cat([branch.stem, *branch.outputs]) for branch in branches])  # (R,)
     positions, _, _ = _places(branches, ids.device)
     cache = DynamicCache(config=decoder.config)
-    for layer, (keys, values) in enumerate(trunk):
-        cache.update(keys[:, :, :reach], values[:, :, :reach], layer)
-    mask = _mask(branches, reach, ids.device)[None, None]  # (1, 1, R, reach + R)
-    if decoder.config._attn_implementation == "eager":
-        # Eager attention adds the mask to the scores: booleans would shift them by one.
-        kind = next(decoder.parameters()).dtype
-        mask = torch.zeros_like(mask, dtype=kind).masked_fill(~mask, torch.finfo(kind).min)
-    hidden = decoder(
-        input_ids=ids[None],
-        position_ids=positions[None],
-        attention_mask=mask,
-        past_key_values=cache,
-        use_cache=True,
-    ).last_hidden_state[0]
-    return hidden, [(layer.keys[:, :, reach:], layer.values[:, :, reach:]) for layer in cache.layers]
+    named = {"input_ids": ids[None], "position_ids": positions[None], "past_key_values": cache, "use_cache": True}
+    if attention == "merge":
+        sizes = [(branch.point, [len(branch.stem), *map(len, branch.outputs)]) for branch in branches]
+        with merging(decoder.config):
+            result = decoder(**named, tree_plan=plan_row(trunk, sizes, ids.device))
+        reach = 0
+    else:
+        reach = max(branch.point for branch in branches)
+        for layer, (keys, values) in enumerate(trunk):
+            cache.update(keys[:, :, :reach], values[:, :, :reach], layer)
+        result = decoder(**named, attention_mask=_mask_for(decoder, branches, reach, ids.device))
+    own = [(layer.keys[:, :, reach:], layer.values[:, :, reach:]) for layer in cache.layers]
+    return result.last_hidden_state[0], own
 
 
 def _places(branches: Sequence[Branch], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -212,6 +269,16 @@ def _places(branches: Sequence[Branch], device: torch.device) -> tuple[Tensor, T
     )
 
 
+def _mask_for(decoder: Any, branches: Sequence[Branch], reach: int, device: torch.device) -> Tensor:
+    """The mask (1, 1, R, reach + R) as the decoder's attention takes it."""
+    mask = _mask(branches, reach, device)[None, None]
+    if decoder.config._attn_implementation != "eager":
+        return mask
+    # Eager attention adds the mask to the scores: booleans would shift them by one.
+    kind = next(decoder.parameters()).dtype
+    return torch.zeros_like(mask, dtype=kind).masked_fill(~mask, torch.finfo(kind).min)
+
+
 def _mask(branches: Sequence[Branch], reach: int, device: torch.device) -> Tensor:
     """Who sees whom, (R, reach + R) booleans: the trunk up to the branch's point, its stem, and its own past."""
     size = sum(branch.tokens for branch in branches)
@@ -229,57 +296,3 @@ def _mask(branches: Sequence[Branch], reach: int, device: torch.device) -> Tenso
             place = stop
         start = end
     return mask
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _layers_recomputed(decoder: Any) -> Iterator[None]:
-    """Checkpoint each layer of the trunk and still get its keys and values: transformers' own gradient checkpointing
-    switches the cache off."""
-    originals = [layer.forward for layer in decoder.layers]
-    for number, layer in enumerate(decoder.layers):
-        layer.forward = _recomputed(layer.forward, number, decoder.config)
-    try:
-        yield
-    finally:
-        for layer, original in zip(decoder.layers, originals, strict=True):
-            layer.forward = original
-
-
-def _recomputed(forward: Any, number: int, config: Any) -> Any:
-    def run(hidden: Tensor, named: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-        own = DynamicCache(config=config)  # a fresh one, so that the second computation appends nothing twice
-        result = forward(hidden, **{**named, "past_key_values": own})
-        result = result[0] if isinstance(result, tuple) else result
-        return result, own.layers[number].keys, own.layers[number].values
-
-    def layer_forward(hidden: Tensor, *, past_key_values: Any, **named: Any) -> Tensor:
-        found: tuple[Tensor, Tensor, Tensor] = checkpoint(run, hidden, named, use_reentrant=False)
-        past_key_values.update(found[1], found[2], number)
-        return found[0]
-
-    return layer_forward
-
-
-def head_logps(head: Any, hidden: Tensor, labels: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Log-probability of each label (N,) under the head of its hidden row (N, H), and the entropies (N,), by chunks."""
-
-    def chunk(rows: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        logits = head(rows)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
-        normaliser = logits.logsumexp(-1)
-        with torch.no_grad():
-            entropy = normaliser - (torch.softmax(logits, -1) * logits).sum(-1)
-        return logits.gather(-1, targets[:, None])[:, 0] - normaliser, entropy
-
-    if len(hidden) == 0:
-        # Keeps the graph connected, so that a batch of padding has a zero gradient rather than none.
-        nothing = hidden.sum(-1).float()
-        return nothing, nothing.detach()
-    pairs = zip(torch.split(hidden, HEAD_ROWS), torch.split(labels, HEAD_ROWS), strict=True)
-    parts = [checkpoint(chunk, rows, targets, use_reentrant=False) for rows, targets in pairs]
-    return torch.cat([logp for logp, _ in parts]), torch.cat([entropy for _, entropy in parts])

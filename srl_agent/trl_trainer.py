@@ -193,6 +193,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
                     self.temperature,
                     row_tokens=self.settings.trainer.row_tokens,
                     recompute=self.settings.trainer.gradient_checkpointing,
+                    attention="merge" if self.settings.trainer.attention == "merge" else "mask",
                 ),
             )
         return logps, entropies if compute_entropy else None, None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from srl_agent.choices import Machine, check_lengths, check_processes, usable_cores
-from srl_agent.config import Config, DataConfig, SftConfig, SrlConfig
+from srl_agent.choices import Machine, check_lengths, check_processes, choose_attention, usable_cores
+from srl_agent.config import Config, DataConfig, ModelConfig, SftConfig, SrlConfig, TrainerConfig
 from srl_agent.errors import ConfigError, ModelError
 from srl_agent.models import load_tokenizer
-from srl_agent.testing import TEMPLATE, byte_tokenizer
+from srl_agent.testing import TEMPLATE, byte_tokenizer, tiny_model
 
 TWO = Machine("", 2, True)
 
@@ -56,3 +56,13 @@ def test_whole_episodes_longer_than_the_model_has_positions_are_refused(target: 
     config = Config.model_validate({"stages": ["sft"], "sft": {"target": target, "max_tokens": 513}})
     with pytest.raises(ConfigError, match=r"sft\.max_tokens") if refused else nullcontext():
         check_lengths(config, 512)
+
+
+def test_attention_is_merged_where_the_kernels_are_and_refused_where_they_are_not() -> None:
+    model, here, apple = tiny_model(), Machine("", 1, True), Machine("Apple GPU", 1, True)
+    merge = Config(model=ModelConfig(dtype="float32"), trainer=TrainerConfig(attention="merge"))
+    assert choose_attention(Config(), model, here)[0] == "merge"
+    assert choose_attention(Config(), model, apple)[0] == "mask"
+    assert choose_attention(Config(trainer=TrainerConfig(attention="mask")), model, here) == ("mask", "as configured")
+    with pytest.raises(ConfigError, match=r"trainer\.attention: merge is impossible"):
+        choose_attention(merge, model, apple)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from srl_agent.loss_pass import grouped_logps
 from srl_agent.testing import FAMILIES, tiny_model
-from srl_agent.tree_pass import grow, rows_of, tree_logps
+from srl_agent.tree_pass import grow, rows_of, tree_backward, tree_logps
 
 TEMPERATURE = 0.7
 LENGTHS = (6, 1, 0, 3)
@@ -54,23 +54,47 @@ def gradients(model: Any, values: Tensor) -> list[Tensor]:
     return list(torch.autograd.grad((values * weights).sum(), list(model.parameters())))
 
 
+@pytest.mark.parametrize("attention", ["mask", "merge"])
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("row_tokens", [1, 40, 10_000])
 @pytest.mark.parametrize("prompts", [nested(), windowed(), [draw(1)[0]]], ids=["nested", "windowed", "one token"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_equals_one_forward_pass_an_output(
-    family: str, prompts: list[Tensor], row_tokens: int, recompute: bool
+    family: str, prompts: list[Tensor], row_tokens: int, recompute: bool, attention: str
 ) -> None:
     model = tiny_model(family, torch.float64).train()
     outputs = [draw(*LENGTHS) for _ in prompts]
     ours, our_entropies = tree_logps(
-        model, grow(prompts, outputs), TEMPERATURE, row_tokens=row_tokens, recompute=recompute
+        model, grow(prompts, outputs), TEMPERATURE, row_tokens=row_tokens, recompute=recompute, attention=attention
     )
     theirs, their_entropies = reference(model, prompts, outputs)
     torch.testing.assert_close(flat(ours), theirs, atol=1e-10, rtol=0)
     torch.testing.assert_close(flat(our_entropies), their_entropies, atol=1e-10, rtol=0)
     for mine, other in zip(gradients(model, flat(ours)), gradients(model, theirs), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("attention", ["mask", "merge"])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_going_backward_row_by_row_gives_the_same_gradients(recompute: bool, attention: str) -> None:
+    model, trunk, points = tiny_model("qwen3", torch.float64), draw(90)[0], [42, 1, 90, 60, 60]
+    outputs = [draw(*LENGTHS) for _ in points]
+    weights = [[torch.tensor(0.5 - k + g, dtype=torch.float64) for g in range(len(LENGTHS))] for k in range(5)]
+    logps, entropies = tree_backward(
+        model, trunk, points, outputs, weights, TEMPERATURE, row_tokens=40, recompute=recompute, attention=attention
+    )
+    theirs, their_entropies = reference(model, [trunk[:point] for point in points], outputs)
+    torch.testing.assert_close(flat(logps), theirs, atol=1e-10, rtol=0)
+    torch.testing.assert_close(flat(entropies), their_entropies, atol=1e-10, rtol=0)
+    spread = [[weight.expand(length) for weight, length in zip(row, LENGTHS, strict=True)] for row in weights]
+    expected = torch.autograd.grad((theirs * flat(spread)).sum(), list(model.parameters()))
+    for parameter, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, atol=1e-10, rtol=0)
+
+
+def test_points_outside_the_trunk_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"between 1 and the 9 tokens.*\[10\]"):
+        tree_backward(tiny_model(), draw(9)[0], [10], [[]], [[]])
 
 
 def test_eager_attention_gives_the_same_in_its_precision() -> None:
