@@ -7,13 +7,17 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import srl_agent
 from envs.errors import SandboxError
 from srl_agent.errors import ConfigError, SrlError
 from trajectories.errors import ParseError
+
+if TYPE_CHECKING:
+    from srl_agent.config import Config
 
 PACKAGES = ("srl_agent", "envs", "trajectories", "math_track")
 TRACEBACK = "SRL_AGENT_TRACEBACK"
@@ -52,6 +56,7 @@ def _fail(message: str) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; it imports nothing heavy."""
     from srl_agent.commands import data, replay, sandbox
+    from srl_agent.commands import eval as evaluation
 
     parser = argparse.ArgumentParser(
         prog="srl-agent", description="Train software-engineering agents step by step from expert trajectories."
@@ -66,9 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     replay_parser.set_defaults(command=_replay)
     sandbox.add_parser(commands)
     commands.choices["sandbox"].set_defaults(command=_sandbox)
-    evaluate = commands.add_parser("eval", help="score a checkpoint on a benchmark (not built yet)")
-    evaluate.add_argument("benchmark", nargs="?", default="swebench-verified")
-    evaluate.set_defaults(command=_eval)
+    evaluation.add_parser(commands)
+    commands.choices["eval"].set_defaults(command=_eval)
     return parser
 
 
@@ -91,28 +95,42 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace, rest: list[str]) -> int:
-    from srl_agent.config_load import check_resumed, choose_preset, load_config, read_yaml, split_settings
+    from srl_agent.config_load import check_resumed, load_config
 
-    overrides = [*split_settings(args.set), *dotted(rest)]
-    for key, value in (("data.path", args.data), ("output", args.output)):
-        overrides += [(key, json.dumps(value))] if value else []  # YAML would read a folder named 2026 as a number
+    overrides = _overrides(args, rest, {"data.path": args.data, "output": args.output})
     if args.stages:
         overrides.append(("stages", f"[{args.stages}]"))
-    file, preset, why = args.config, args.preset, []
     if args.resume:
-        file, preset = _resumed(args), ""
-        why.append(f"resuming {args.resume} with its own settings")
-    elif not preset and not _names_preset(file, overrides):
-        has_data = any(key == "data.path" for key, _ in overrides) or bool(file and "data" in read_yaml(file))
-        preset, reason = choose_preset(args.domain or "swe", has_data, _accelerator_gb)
-        why.append(f"preset: {preset} ({reason})")
-    config = load_config(preset=preset, file=file, overrides=overrides, domain=args.domain or "")
-    if args.resume:
+        file, why = _resumed(args), [f"resuming {args.resume} with its own settings"]
+        config = load_config(file=file, overrides=overrides, domain=args.domain or "")
         check_resumed(load_config(file=file), config)
+    else:
+        config, why = _resolve(args, overrides)
     _check_paths(config.data.path, config.output)
     from srl_agent.commands import train
 
     return train.run(config, resume=args.resume, dry_run=args.dry_run, why=why)
+
+
+def _overrides(args: argparse.Namespace, rest: list[str], own: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """Settings of the command line in their order of precedence; `own` are options with a name of their own."""
+    from srl_agent.config_load import split_settings
+
+    # YAML would read a folder named 2026 as a number.
+    quoted = [(key, json.dumps(value)) for key, value in own.items() if value]
+    return [*split_settings(args.set), *dotted(rest), *quoted]
+
+
+def _resolve(args: argparse.Namespace, overrides: list[tuple[str, str]]) -> tuple[Config, list[str]]:
+    """The configuration, with the preset that suits the machine where none is named, and why it does."""
+    from srl_agent.config_load import choose_preset, load_config, read_yaml
+
+    file, preset, why = args.config, args.preset, []
+    if not preset and not _names_preset(file, overrides):
+        has_data = any(key == "data.path" for key, _ in overrides) or bool(file and "data" in read_yaml(file))
+        preset, reason = choose_preset(args.domain or "swe", has_data, _accelerator_gb)
+        why.append(f"preset: {preset} ({reason})")
+    return load_config(preset=preset, file=file, overrides=overrides, domain=args.domain or ""), why
 
 
 def _check_paths(data: str, output: str) -> None:
@@ -184,10 +202,16 @@ def _replay(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _eval(args: argparse.Namespace, rest: list[str]) -> int:
-    raise ConfigError(
-        f"eval {args.benchmark}: not built yet; until then the held-out reward of a run (metrics.jsonl, "
-        "'held_out/reward') says how a checkpoint does"
-    )
+    from srl_agent.commands import eval as evaluation
+
+    def resolve() -> tuple[Config, list[str]]:
+        overrides = _overrides(args, rest, {"data.path": args.data})
+        overrides += [("seed", args.seed)] if args.seed else []
+        config, why = _resolve(args, overrides)
+        _check_paths(config.data.path, str(args.output or ""))
+        return config, why
+
+    return evaluation.run(args, resolve)
 
 
 def _refuse(rest: Sequence[str]) -> None:

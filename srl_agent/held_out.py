@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import fmean, stdev
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 
 from srl_agent.domain import Score
-from srl_agent.step_reward import Place, StepReward, score_metrics
+from srl_agent.step_reward import Place, StepReward, group_error, score_metrics
 from trajectories.records import StepExample
 
 Sample = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
@@ -60,6 +59,4 @@ def held_out_metrics(
 def _figures(groups: Sequence[tuple[Place, list[Score]]]) -> dict[str, float]:
     scores = [score for _, group in groups for score in group]
     places = [place for place, group in groups for _ in group]
-    means = [fmean(score.reward for score in group) for _, group in groups]
-    error = stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
-    return {**score_metrics(scores, places), "reward_stderr": error}
+    return {**score_metrics(scores, places), "reward_stderr": group_error([group for _, group in groups])}

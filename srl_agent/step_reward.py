@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from srl_agent.domain import Score, Scorer
@@ -90,6 +90,12 @@ def score_metrics(scores: Sequence[Score], places: Sequence[Place]) -> dict[str,
         for part in parts_of(place):
             parts.setdefault(f"reward_{part}", []).append(score.reward)
     return metrics | {name: fmean(parts[name]) for name in sorted(parts)}
+
+
+def group_error(groups: Sequence[Sequence[Score]]) -> float:
+    """Standard error of the mean reward, a mean over steps: outputs of one step are alike. 0 for a single step."""
+    means = [fmean(score.reward for score in group) for group in groups]
+    return stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
 
 
 def parts_of(place: Place) -> list[str]:

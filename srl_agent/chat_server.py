@@ -1,0 +1,167 @@
+"""Outputs from an OpenAI-compatible chat completions server: many requests at once, tried again where that may help.
+
+httpx rather than the `openai` package: one request and two retry rules are less than another dependency's range of
+versions, and vLLM, llama.cpp and hosted models all answer this plain form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from srl_agent.errors import ModelError
+from srl_agent.evaluation import Answer
+from srl_agent.output_format import CLOSE, OPEN, WHITESPACE
+from trajectories.records import StepExample
+
+KEY = "OPENAI_API_KEY"
+"""Environment variable with the key; without it no key is sent."""
+PATH = "/chat/completions"
+REASONING = ("reasoning_content", "reasoning")
+"""Where servers put what they take out of the text as reasoning: vLLM and DeepSeek, then newer vLLM and OpenRouter."""
+MAX_WAIT = 60.0
+"""Seconds between two tries at most, whatever the server asks for."""
+SHOWN = 300
+"""Characters of an answer that an error shows."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server and how it is asked."""
+
+    url: str
+    """Up to and with `/v1`."""
+    model: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    """Sampling settings, sent with every request."""
+    concurrency: int = 16
+    """Requests under way at once."""
+    timeout: float = 600.0
+    """Seconds for one answer."""
+    retries: int = 5
+    """Further tries of a request that met no server, a time-out, 429 or 5xx."""
+    backoff: float = 0.5
+    """Seconds before the first of them; doubled for each further one, or what the server's Retry-After says."""
+
+
+class _Again(Exception):
+    """A request that may do better later: why, and the seconds the server asks to wait."""
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class ChatServer:
+    """Answers steps; see `srl_agent.evaluation.Answerer`. ModelError names the URL and what to do."""
+
+    def __init__(self, server: Server, seed: int, key: str | None = None) -> None:
+        self.server, self.seed = server, seed
+        self._url = server.url.rstrip("/").removesuffix(PATH) + PATH
+        if not self._url.startswith(("http://", "https://")):
+            raise ModelError(f"--server: expected a URL such as http://localhost:8000/v1, found '{server.url}'")
+        key = os.environ.get(KEY, "") if key is None else key
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
+        """See `Answerer`; the first request that fails for good ends all others."""
+        return asyncio.run(self._answer_all(steps, rollouts, tell))
+
+    async def _answer_all(
+        self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]
+    ) -> list[list[Answer]]:
+        gate, done = asyncio.Semaphore(self.server.concurrency), 0
+
+        async def answer(client: httpx.AsyncClient, number: int) -> Answer:
+            nonlocal done
+            async with gate:
+                found = await self._answer(client, steps[number // rollouts], self.seed + number)
+            done += 1
+            tell(done)
+            return found
+
+        limits = httpx.Limits(max_connections=self.server.concurrency)
+        async with httpx.AsyncClient(headers=self._headers, timeout=self.server.timeout, limits=limits) as client:
+            work = [asyncio.ensure_future(answer(client, number)) for number in range(len(steps) * rollouts)]
+            try:
+                answers = await asyncio.gather(*work)
+            finally:
+                for task in work:
+                    task.cancel()
+                await asyncio.gather(*work, return_exceptions=True)
+        return [answers[start : start + rollouts] for start in range(0, len(answers), rollouts)]
+
+    async def _answer(self, client: httpx.AsyncClient, step: StepExample, seed: int) -> Answer:
+        messages = [{"role": message.role, "content": message.content} for message in step.prompt]
+        request = {"model": self.server.model, "messages": messages, "seed": seed, **self.server.request}
+        body = {name: value for name, value in request.items() if value is not None}
+        for attempt in range(self.server.retries + 1):
+            try:
+                return self._read(await self._post(client, body))
+            except _Again as again:
+                if attempt == self.server.retries:
+                    raise ModelError(f"{self._url}: {again}, {attempt + 1} times; {_REMEDY}") from again
+                wait = self.server.backoff * 2**attempt if again.wait is None else again.wait
+                await asyncio.sleep(min(MAX_WAIT, wait))
+        raise AssertionError("the last try returns or raises")
+
+    async def _post(self, client: httpx.AsyncClient, body: Mapping[str, Any]) -> httpx.Response:
+        try:
+            response = await client.post(self._url, json=body)
+        except httpx.TimeoutException as error:
+            raise _Again(f"no answer within {self.server.timeout:g} s (--timeout)") from error
+        except httpx.TransportError as error:
+            raise _Again(f"cannot be reached ({error or type(error).__name__})") from error
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+            raise _Again(f"status {response.status_code}: {_excerpt(response)}", _retry_after(response))
+        if not response.is_success:
+            hint = _HINTS.get(response.status_code, "change the request with --server-extra")
+            raise ModelError(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {hint}")
+        return response
+
+    def _read(self, response: httpx.Response) -> Answer:
+        try:
+            record = response.json()
+            choice = record["choices"][0]
+            message = choice["message"]
+            text = with_reasoning(message)
+            tokens = (record.get("usage") or {}).get("completion_tokens") or 0
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{self._url}: expected a chat completion, found: {_excerpt(response)}; is --server the URL of an "
+                "OpenAI-compatible server?"
+            ) from error
+        return Answer(text, int(tokens), choice.get("finish_reason") == "length")
+
+
+_REMEDY = "see whether the server runs and what its log says, lower --concurrency, or raise --timeout or --retries"
+_HINTS = {
+    401: f"set {KEY} to a key of this server",
+    403: f"set {KEY} to a key of this server that may use the model",
+    404: "--server should end where /chat/completions follows, mostly with /v1, and --server-model name a model of it",
+}
+
+
+def with_reasoning(message: Mapping[str, Any]) -> str:
+    """The whole text of an assistant's message, reasoning that the server took out put back as a think block."""
+    text = message.get("content") or ""
+    reasoning = next((message[name] for name in REASONING if message.get(name)), "")
+    if not reasoning or text.lstrip(WHITESPACE).startswith(OPEN):
+        return str(text)
+    return f"{OPEN}{reasoning}{CLOSE}\n{text}"
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the server asks to wait; None where it does not say, or gives a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None
+
+
+def _excerpt(response: httpx.Response) -> str:
+    text = " ".join(response.text.split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,62 @@
+"""Outputs of a model on this machine, sampled with transformers as training does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from srl_agent.config import Config
+from srl_agent.evaluation import Answer
+from srl_agent.held_out import prompt_ids
+from srl_agent.models import load_policy
+from srl_agent.rollout import MAX_SEQUENCES, sample_groups
+from srl_agent.step_reward import StepReward
+from trajectories.records import StepExample
+
+
+class LocalModel:
+    """Answers steps; see `srl_agent.evaluation.Answerer`.
+
+    In float32 the same seed draws what the held-out evaluation of a run of one process draws from the same weights.
+    """
+
+    def __init__(self, config: Config, tokenizer: Any, device: str) -> None:
+        self.config, self.tokenizer = config, tokenizer
+        dtype = torch.bfloat16 if config.model.dtype == "bfloat16" else torch.float32
+        self.model = load_policy(config.model.name).to(device=device, dtype=dtype)
+
+    def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
+        """See `Answerer`."""
+        ends = _end_tokens(self.model, self.tokenizer)
+        reader = StepReward(lambda outputs, experts: [], self.tokenizer)
+        reader.ends.update(ends)
+        at_once = max(1, MAX_SEQUENCES // rollouts)
+        answers: list[list[Answer]] = []
+        torch.manual_seed(self.config.seed)
+        for start in range(0, len(steps), at_once):
+            prompts = [prompt_ids(self.tokenizer, step) for step in steps[start : start + at_once]]
+            rows = self._sample(prompts, rollouts, ends)
+            found = [Answer(reader.decode(row), len(row), not row or row[-1] not in reader.ends) for row in rows]
+            answers += [found[i : i + rollouts] for i in range(0, len(found), rollouts)]
+            tell(len(answers) * rollouts)
+        return answers
+
+    def _sample(self, prompts: Sequence[Sequence[int]], rollouts: int, ends: Sequence[int]) -> list[list[int]]:
+        return sample_groups(
+            self.model,
+            prompts,
+            rollouts,
+            temperature=self.config.srl.temperature,
+            max_new_tokens=self.config.srl.max_completion_tokens,
+            eos_ids=ends,
+            pad_id=self.tokenizer.pad_token_id,
+        )
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Tokens that end an output: the tokenizer's, and those of the model's own settings."""
+    own = model.generation_config.eos_token_id
+    own = own if isinstance(own, list) else [own]
+    return sorted({tokenizer.eos_token_id, *(token for token in own if token is not None)})
