@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from transformers.integrations import get_available_reporting_integrations
 
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
@@ -114,6 +115,16 @@ def check_processes(config: Config, machine: Machine) -> None:
             raise ConfigError(
                 f"{name} ({size}) must be a multiple of {micro_name} x processes ({micro} x {machine.processes})"
             )
+
+
+def check_tracker(config: Config) -> None:
+    """Refuse a tracker that transformers does not know or that is not installed."""
+    wanted, here = config.trainer.report_to, get_available_reporting_integrations()
+    if wanted not in ("none", *here):
+        raise ConfigError(
+            f"trainer.report_to: '{wanted}' is unknown or not installed (pip install {wanted}); installed here: "
+            f"{', '.join(here) or 'no tracker'}"
+        )
 
 
 def check_lengths(config: Config, positions: int) -> None:

@@ -211,7 +211,9 @@ class TrainerConfig(Section):
     samples_every: int = Field(1, ge=1)
     """Optimiser steps between groups written to the run's samples."""
     report_to: str = "none"
-    """A tracker of transformers (`wandb`, `tensorboard`, `trackio`), or `none`."""
+    """A tracker of transformers (`wandb`, `tensorboard`, `trackio`), or `none`.
+
+    tensorboard and trackio write on this machine only, wandb too under WANDB_MODE=offline; ours need no network."""
     threads: int = Field(0, ge=0)
     """CPU threads; 0 for all cores."""
 

@@ -18,6 +18,31 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], None] | None = None
     ) -> None:
         self.on_log_record, self.on_step = on_log, on_step
+        self._begun = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ours is called after the trackers', which are now open."""
+        self._begun = True
+        for tell in self._waiting:
+            tell()
+        self._waiting.clear()
+
+    def track(self, trainer: Any, record: dict[str, float]) -> None:
+        """Hand figures that no step logs to the trackers of `trainer.report_to`, at the current step.
+
+        Before training begins they wait: a tracker that is told too early opens a log of its own in another place.
+        """
+
+        def tell() -> None:
+            others = [callback for callback in trainer.callback_handler.callbacks if callback is not self]
+            for callback in others:
+                callback.on_log(trainer.args, trainer.state, trainer.control, logs=dict(record), model=trainer.model)
+
+        if self._begun:
+            tell()
+        else:
+            self._waiting.append(tell)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """A record of one optimiser step; the summary at the end of training is left out."""

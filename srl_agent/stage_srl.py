@@ -65,6 +65,7 @@ def build_trainer(context: StageContext, weights: str, position: int) -> SrlTrai
         peft_config=adapters(config),
         callbacks=[hooks],
     )
+    trainer.hooks = hooks
     return trainer
 
 
@@ -81,7 +82,9 @@ def evaluate(context: StageContext, trainer: SrlTrainer, step: int) -> None:
         trainer.accelerator.process_index,
         trainer.accelerator.num_processes,
     )
-    context.log(step, {f"held_out/{name}": value for name, value in metrics.items()})
+    record = {f"held_out/{name}": value for name, value in metrics.items()}
+    context.log(step, record)
+    trainer.hooks.track(trainer, record)
     context.progress.say(
         f"held-out after {step} steps: reward {metrics['reward']:.3f} +- {metrics['reward_stderr']:.3f}, "
         f"exact {metrics['exact_match']:.3f}, format errors {metrics['format_error_rate']:.3f} "

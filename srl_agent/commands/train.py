@@ -13,7 +13,15 @@ import torch
 import transformers
 from accelerate.utils import broadcast_object_list
 
-from srl_agent.choices import Machine, check_lengths, check_processes, choose_dtype, this_machine, usable_cores
+from srl_agent.choices import (
+    Machine,
+    check_lengths,
+    check_processes,
+    check_tracker,
+    choose_dtype,
+    this_machine,
+    usable_cores,
+)
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
 from srl_agent.cpu import keep_freed_memory
@@ -32,6 +40,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     torch.set_num_threads(config.trainer.threads or usable_cores())
     machine = this_machine()
     check_processes(config, machine)
+    check_tracker(config)
     progress = Progress(machine.main)
     domain = find_domain(config.domain)
     dtype, why_dtype = choose_dtype(config, machine)
