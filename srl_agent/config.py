@@ -103,6 +103,22 @@ class RewardConfig(Section):
     """Longer texts are cut to this length before they are compared; the share that was cut is a metric."""
 
 
+class SandboxConfig(Section):
+    """Where actions are carried out, for rewards that look at what they do."""
+
+    backend: str = "auto"
+    """`docker`, `bubblewrap`, `local` (no isolation), or `auto`: the first of the isolating ones that works here."""
+    image: str = ""
+    """What every sandbox is made from; empty for the bundled set's usual one, else after the naming of the episode's
+    data set (SWE-bench, SWE-Gym, SWE-smith), which only docker has."""
+    workers: int = Field(4, ge=1)
+    """Actions carried out at once, by each process."""
+    timeout: float = Field(60.0, gt=0)
+    """Seconds for one action."""
+    keep: int = Field(16, ge=1)
+    """Episodes whose states are kept at hand; with fewer, earlier actions are carried out again more often."""
+
+
 class SftConfig(Section):
     """The supervised stage: the expert's thoughts and actions in the output format."""
 
@@ -235,6 +251,7 @@ class Config(Section):
     lora: LoraConfig = LoraConfig()
     data: DataConfig = DataConfig()
     reward: RewardConfig = RewardConfig()
+    sandbox: SandboxConfig = SandboxConfig()
     sft: SftConfig = SftConfig()
     srl: SrlConfig = SrlConfig()
     eval: EvalConfig = EvalConfig()

@@ -29,6 +29,8 @@ class Score:
     """The action text that was compared; empty on a violation."""
     capped: bool = False
     """Whether the length cap of the reward cut either text."""
+    fault: bool = False
+    """Whether a sandbox failed where the reward needed one, so that only the texts were compared."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,31 @@ class StepSets:
     """What the sft stage trains on; empty for `supervised_target` behind the prompt of each step of `train`."""
 
 
-Scorer = Callable[[Sequence[str], Sequence[str]], list[Score]]
-"""(policy outputs, expert actions) -> scores, one per output. Outputs are decoded with special tokens kept."""
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """Which step an output answers, for rewards that need more than two texts."""
+
+    instance_id: str
+    traj_id: str
+    step: int
+    """k, from 1 on."""
+
+
+def key_of(step: StepExample) -> StepKey:
+    """The key of a step."""
+    return StepKey(step.instance_id, step.traj_id, step.step)
+
+
+class Scorer(Protocol):
+    """What a domain's reward is to the trainer."""
+
+    def __call__(self, outputs: Sequence[str], experts: Sequence[str], steps: Sequence[StepKey] = ()) -> list[Score]:
+        """A score for each output against the expert's action of its place.
+
+        Outputs are decoded with special tokens kept. `steps` says of each which step it answers; without it a reward
+        that looks at more than the texts raises ScoreError.
+        """
+        ...
 
 
 class Domain(Protocol):

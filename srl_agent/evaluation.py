@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
-from srl_agent.domain import Score, Scorer
+from srl_agent.domain import Score, Scorer, key_of
 from srl_agent.run_dir import write_json
 from srl_agent.step_reward import Place, group_error, parts_of
 from trajectories.records import StepExample
@@ -56,7 +56,8 @@ def score_answers(
     """Every output against the expert's action of its step."""
     texts = [answer.text for group in answers for answer in group]
     experts = [step.expert_action for step, group in zip(steps, answers, strict=True) for _ in group]
-    scores = iter(scorer(texts, experts))
+    keys = [key_of(step) for step, group in zip(steps, answers, strict=True) for _ in group]
+    scores = iter(scorer(texts, experts, keys))
     return [
         Scored(
             step,
@@ -92,6 +93,7 @@ def summary(groups: Sequence[Scored]) -> dict[str, Any]:
         **figures(groups),
         "outputs": len(answers),
         "capped": fmean(score.capped for score in scores),
+        "sandbox_faults": fmean(score.fault for score in scores),
         "cut": fmean(answer.cut for answer in answers),
         "completion_tokens": fmean(answer.tokens for answer in answers),
         "violations": dict(Counter(str(score.violation) for score in scores if score.violation).most_common()),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 
-from srl_agent.domain import Score
+from srl_agent.domain import Score, key_of
 from srl_agent.step_reward import Place, StepReward, group_error, score_metrics
 from trajectories.records import StepExample
 
@@ -49,7 +49,8 @@ def held_out_metrics(
         torch.manual_seed(seed)
         ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
     experts = [step.expert_action for step in mine for _ in range(rollouts)]
-    scores = reward.scorer([reward.decode(row) for row in ids], experts)
+    keys = [key_of(step) for step in mine for _ in range(rollouts)]
+    scores = reward.scorer([reward.decode(row) for row in ids], experts, keys)
     places_of = [Place(step.step, step.source, reward.kind_of(step.expert_action)) for step in mine]
     groups = [(place, scores[i * rollouts : (i + 1) * rollouts]) for i, place in enumerate(places_of)]
     counted = [group for place, group in zip(places, groups, strict=True) if place < len(steps)]

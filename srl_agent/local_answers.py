@@ -30,7 +30,7 @@ class LocalModel:
     def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
         """See `Answerer`."""
         ends = _end_tokens(self.model, self.tokenizer)
-        reader = StepReward(lambda outputs, experts: [], self.tokenizer)
+        reader = StepReward(lambda outputs, experts, steps=(): [], self.tokenizer)
         reader.ends.update(ends)
         at_once = max(1, MAX_SEQUENCES // rollouts)
         answers: list[list[Answer]] = []

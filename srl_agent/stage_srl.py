@@ -123,6 +123,11 @@ def _on_fill(context: StageContext, step: int, fill: Fill, metrics: dict[str, fl
         progress.warn("every output breaks the format; start with an sft stage, or read the run's samples")
     elif len(rewards) == 1:
         progress.warn(f"all rewards are {rewards.pop()}: there is nothing to learn from this batch")
+    if metrics["sandbox_faults"]:
+        progress.warn(
+            f"sandboxes failed for {metrics['sandbox_faults']:.1%} of the outputs, which were scored by their texts: "
+            "srl-agent sandbox doctor"
+        )
     if metrics["cut"] == 1.0:
         limit = context.config.srl.max_completion_tokens
         progress.warn(f"all outputs were cut at {limit} tokens; raise srl.max_completion_tokens")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from srl_agent.domain import Score, Scorer
+from srl_agent.domain import Score, Scorer, StepKey
 
 DEPTH_BUCKETS = ((1, 3, "1-3"), (4, 7, "4-7"), (8, 15, "8-15"), (16, 10**9, "16+"))
 """Steps are reported by depth k in these ranges: first, last, name."""
@@ -56,11 +56,19 @@ class StepReward:
         return text
 
     def __call__(
-        self, *, completion_ids: Sequence[Sequence[int]], expert_action: Sequence[str], **_: Any
+        self,
+        *,
+        completion_ids: Sequence[Sequence[int]],
+        expert_action: Sequence[str],
+        instance_id: Sequence[str],
+        traj_id: Sequence[str],
+        step: Sequence[int],
+        **_: Any,
     ) -> list[float]:
         """One reward an output, -1.0 where the format is broken and never None (which TRL drops from the baseline)."""
         texts = [self.decode(ids) for ids in completion_ids]
-        scores = self.scorer(texts, list(expert_action))
+        steps = [StepKey(*key) for key in zip(instance_id, traj_id, step, strict=True)]
+        scores = self.scorer(texts, list(expert_action), steps)
         self.outputs = [
             Output(text, score, len(ids), not ids or ids[-1] not in self.ends)
             for text, score, ids in zip(texts, scores, completion_ids, strict=True)
@@ -78,12 +86,14 @@ def output_metrics(outputs: Sequence[Output]) -> dict[str, float]:
 
 
 def score_metrics(scores: Sequence[Score], places: Sequence[Place]) -> dict[str, float]:
-    """Means over a batch: reward, format errors, exact matches, capped texts, and the reward by depth, source, kind."""
+    """Means over a batch: reward, format errors, exact matches, capped texts, sandbox faults, and the reward by depth,
+    source and kind."""
     metrics = {
         "reward": fmean(score.reward for score in scores),
         "format_error_rate": fmean(score.violation is not None for score in scores),
         "exact_match": fmean(score.exact for score in scores),
         "capped": fmean(score.capped for score in scores),
+        "sandbox_faults": fmean(score.fault for score in scores),
     }
     parts: dict[str, list[float]] = {}
     for score, place in zip(scores, places, strict=True):

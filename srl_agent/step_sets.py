@@ -71,7 +71,7 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
     """
     context_of(data)  # refused before a large file is read
     names, gate_facts = chosen_gates(data.gates), gate_settings(data)
-    episodes, report, digest = _read(data)
+    episodes, report, digest = read_data(data)
     solved = [encodable(episode) for episode in episodes if episode.resolved is not False]
     if not solved:
         raise ParseError(f"{_name(data)}: all {len(episodes)} episodes failed their task; expected some that did not")
@@ -125,7 +125,8 @@ def context_of(data: DataConfig) -> Context:
         raise ConfigError(f"data.{error}") from error
 
 
-def _read(data: DataConfig) -> tuple[list[Episode], LossReport, str]:
+def read_data(data: DataConfig) -> tuple[list[Episode], LossReport, str]:
+    """The episodes that `data` names, the loss report, and the digest of the files."""
     with ExitStack() as stack:
         if data.path:
             path = Path(data.path)

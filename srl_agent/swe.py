@@ -56,7 +56,12 @@ class SweDomain:
     def scorer(self, config: Config) -> Scorer:
         """See `Domain`."""
         read = read_calls if config.srl.target == "episode" else read_call
-        return make_scorer(config.reward, read, comparable(config.reward))
+        scorer = make_scorer(config.reward, read, comparable(config.reward))
+        if config.reward.name != "state":
+            return scorer
+        from srl_agent.rewards.state import build_state_scorer  # sandboxes, which the other rewards do without
+
+        return build_state_scorer(config, scorer, read)
 
     def floors(self, config: Config, steps: Sequence[StepExample]) -> dict[str, float]:
         """See `Domain`."""

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config
 
 from srl_agent.config import Config
-from srl_agent.domain import Score, Scorer, StepSets, only_steps
+from srl_agent.domain import Score, Scorer, StepKey, StepSets, only_steps
 from trajectories.records import Message, StepExample
 
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -85,7 +85,7 @@ class ToyDomain:
     def scorer(self, config: Config) -> Scorer:
         """Counts letters; an empty output breaks the format."""
 
-        def score(outputs: Sequence[str], experts: Sequence[str]) -> list[Score]:
+        def score(outputs: Sequence[str], experts: Sequence[str], steps: Sequence[StepKey] = ()) -> list[Score]:
             return [_toy_score(output, expert) for output, expert in zip(outputs, experts, strict=True)]
 
         return score

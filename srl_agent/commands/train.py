@@ -30,6 +30,7 @@ from srl_agent.errors import ConfigError
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
 from srl_agent.run_dir import new_run, provenance, read_jsonl, write_json, write_text
+from srl_agent.sandboxes import sandbox_line
 from srl_agent.stages import StageContext, run_stages
 
 
@@ -123,7 +124,7 @@ def _say_choices(
             "device": device + (f", {machine.processes} processes" if machine.processes > 1 else ""),
             "stages": " -> ".join(config.stages),
             "reward": f"{config.reward.name}, text {config.reward.text}, autojunk {config.reward.autojunk}",
-            "sandbox": "none: these stages compare with recorded actions and run no command",
+            "sandbox": sandbox_line(config),
         }
     )
     for line in steps.summary:

@@ -18,6 +18,7 @@ REWARDS = {
     "similarity": "srl_agent.rewards.similarity:Similarity",
     "exact": "srl_agent.rewards.exact:Exact",
     "gated": "srl_agent.rewards.gated:Gated",
+    "state": "srl_agent.rewards.state:WithoutState",
 }
 """Names of the configuration to import paths of factories `(RewardConfig) -> Reward`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from srl_agent.config import RewardConfig
-from srl_agent.domain import Score, Scorer
+from srl_agent.domain import Score, Scorer, StepKey
 from srl_agent.errors import ScoreError
 from srl_agent.output_format import ReadAction, parse_output
 from srl_agent.rewards import Reward, build_reward
@@ -23,7 +23,7 @@ def make_scorer(config: RewardConfig, read_action: ReadAction, comparable_text: 
     """
     reward = build_reward(config)
 
-    def score(outputs: Sequence[str], experts: Sequence[str]) -> list[Score]:
+    def score(outputs: Sequence[str], experts: Sequence[str], steps: Sequence[StepKey] = ()) -> list[Score]:
         if len(outputs) != len(experts):
             raise ScoreError(f"{len(outputs)} outputs for {len(experts)} expert actions; expected one for each")
         expert_texts = {expert: _expert_text(expert, comparable_text) for expert in set(experts)}

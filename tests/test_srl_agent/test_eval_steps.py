@@ -41,7 +41,7 @@ def test_the_summary_is_that_of_hand_made_scores() -> None:
     some = [step(1, "a", "x"), step(5, "b", "y")]
     rewards = {"p": 1.0, "q": 0.5, "r": 0.0, "s": -1.0}
 
-    def scorer(outputs: Any, experts: Any) -> list[Score]:
+    def scorer(outputs: Any, experts: Any, steps: Any = ()) -> list[Score]:
         return [Score(rewards[text], "no action" if text == "s" else None, text == "p") for text in outputs]
 
     answers = [[Answer("p", 2, False), Answer("q", 4, True)], [Answer("r", 6, False), Answer("s", 8, False)]]

@@ -15,6 +15,7 @@ def test_the_reward_is_the_mean_over_outputs_and_over_each_part() -> None:
         "format_error_rate": 1 / 3,
         "exact_match": 1 / 3,
         "capped": 1 / 3,
+        "sandbox_faults": 0.0,
         "reward_depth/1-3": 0.75,
         "reward_depth/4-7": -1.0,
         "reward_kind/edit": 0.75,

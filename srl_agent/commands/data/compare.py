@@ -5,21 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from envs.base import Backend, Spec, choose_backend
-from envs.demo.place import demo_spec, placer
-from envs.images import task_image
+from envs.base import choose_backend
 from envs.pool import ThreadPool
-from envs.replay import moved
-from envs.state import act, differences, state_reward
-from envs.states import Walk
-from envs.toolbox import keeps_shell
+from envs.state import Effect, act, differences, state_reward
+from envs.walks import Places, Walks
 from srl_agent.commands.data.console import open_console, print_table, say
 from srl_agent.config import RewardConfig
 from srl_agent.errors import ConfigError
@@ -58,10 +53,14 @@ def compare(args: argparse.Namespace) -> int:
     if not jobs:
         raise ConfigError(f"{args.samples}: no sampled step of these episodes in it; --episodes names their file")
     found: list[Compared] = []
-    for outcome in ThreadPool(args.jobs).map(_worker(args, name, backend), jobs):
-        if outcome.value is None:
-            say(console, f"{outcome.item[0].traj_id}: not compared: {outcome.error}")
-        found += outcome.value or []
+    walks = Walks(Places(name, backend, not args.episodes, args.image or "", args.timeout), keep=args.jobs)
+    try:
+        for outcome in ThreadPool(args.jobs).map(_worker(walks), jobs):
+            if outcome.value is None:
+                say(console, f"{outcome.item[0].traj_id}: not compared: {outcome.error}")
+            found += outcome.value or []
+    finally:
+        walks.close()
     _print(console, found)
     if args.json:
         write_atomically(Path(args.json), [json.dumps(asdict(one)) for one in found])
@@ -88,34 +87,24 @@ def _jobs(samples: Path, episodes: dict[str, Episode], limit: int) -> Iterator[J
         yield episode, {step: list(texts) for step, texts in steps.items()}
 
 
-def _worker(args: argparse.Namespace, name: str, backend: Backend) -> Any:
+def _worker(walks: Walks) -> Callable[[Job], list[Compared]]:
     def work(job: Job) -> list[Compared]:
         episode, steps = job
-        if args.episodes:
-            spec = Spec(args.image or task_image({"instance_id": episode.instance_id}, episode.source))
-            walk = Walk(backend, spec, None, args.timeout, keeps=keeps_shell(episode.source))
-            episode = moved(episode, spec.workdir)
-        else:
-            walk = Walk(backend, demo_spec(name, args.image), placer(episode.instance_id), args.timeout)
-        try:
-            return [one for step in sorted(steps) for one in _compare_step(walk, episode, step, steps[step])]
-        finally:
-            walk.close()
+        return [one for step in sorted(steps) for one in _compare_step(walks, episode, step, steps[step])]
 
     return work
 
 
-def _compare_step(walk: Walk, episode: Episode, step: int, outputs: list[str]) -> Iterator[Compared]:
-    actions = [turn.action for turn in episode.turns]
-    before, expert = actions[: step - 1], actions[step - 1]
-    effect = _effect(walk, before, expert)
+def _compare_step(walks: Walks, episode: Episode, step: int, outputs: list[str]) -> Iterator[Compared]:
+    expert = episode.turns[step - 1].action
+    effect = _effect(walks, episode, step, expert)
     for output in outputs:
         call = parse_output(output, read_call).action_text
         if call is None:
             yield Compared(episode.traj_id, step, -1.0, False, False, (), -1.0)
             continue
         action = parse_action(call)
-        differs = () if action == expert else differences(effect, _effect(walk, before, action))
+        differs = () if action == expert else differences(effect, _effect(walks, episode, step, action))
         similarity = _similarity(call, render_action(expert))
         reward = state_reward(similarity, not differs)
         yield Compared(episode.traj_id, step, similarity, action == expert, not differs, differs, reward)
@@ -126,12 +115,9 @@ def _similarity(call: str, expert: str) -> float:
     return build_reward(RewardConfig())([(text(call), text(expert))])[0]
 
 
-def _effect(walk: Walk, before: list[Action], action: Action) -> Any:
-    tools = walk.before(before)
-    try:
-        return act(tools, action)
-    finally:
-        tools.sandbox.close()
+def _effect(walks: Walks, episode: Episode, step: int, action: Action) -> Effect:
+    with walks.before(episode, step) as (tools, move):
+        return act(tools, move(action))
 
 
 def _print(console: Console, found: list[Compared]) -> None:

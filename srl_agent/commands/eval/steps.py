@@ -18,6 +18,7 @@ from srl_agent.domain import StepSets, find_domain
 from srl_agent.errors import ConfigError
 from srl_agent.evaluation import Answerer, score_answers, summary, write_evaluation
 from srl_agent.run_dir import provenance
+from srl_agent.sandboxes import sandbox_line
 
 CountTokens = Callable[[str], int]
 SECTIONS = ("data", "reward", "eval")
@@ -35,13 +36,15 @@ def steps(args: argparse.Namespace, resolve: Resolve) -> int:
     folder = args.output or Path("runs") / f"eval-steps-{datetime.now():%Y%m%d-%H%M%S}"
     sets = domain.load_steps(config, count_tokens)
     floors = domain.floors(config, sets.train)
-    for line in (*sets.summary, _floors_line(floors), *(f"{name}: {value}" for name, value in facts.items())):
+    sandbox = f"sandbox: {sandbox_line(config)}"
+    for line in (*sets.summary, sandbox, _floors_line(floors), *(f"{name}: {value}" for name, value in facts.items())):
         say(console, line)
     if not sets.held_out:
         raise ConfigError("data.held_out_episodes: nothing is held out; raise it, or give more episodes")
+    scorer = domain.scorer(config)  # before the outputs: a reward that needs sandboxes may be refused
     total = len(sets.held_out) * config.eval.rollouts
     answers = make()(sets.held_out, config.eval.rollouts, _teller(console, total))
-    groups = score_answers(sets.held_out, answers, domain.scorer(config), domain.action_kind)
+    groups = score_answers(sets.held_out, answers, scorer, domain.action_kind)
     found = summary(groups)
     write_evaluation(folder, groups, {**facts, **found, **_provenance(config, sets, floors)})
     _print(console, config, found)
