@@ -37,6 +37,7 @@ from typing import Final
 
 from envs.base import Limits, Result
 from envs.errors import SandboxError
+from envs.interrupt import Interrupted, job_tick
 from envs.output import BoundedOutput
 
 CHUNK: Final = 1 << 16
@@ -121,7 +122,11 @@ class Driver:
         kill_all: Callable[[], None],
         why_dead: Callable[[], str],
         limits: Limits,
+        *,
+        interruptible: bool = True,
     ) -> None:
+        """`interruptible`: a command ends with Interrupted when its thread's job is over; not for what cleans up."""
+        self._interruptible = interruptible
         self._open_shell, self._kill_all, self._why_dead, self._limits = open_shell, kill_all, why_dead, limits
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -230,10 +235,21 @@ class Driver:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
+                if self._interruptible:
+                    left = min(left, self._check_job())
                 for key, _ in selector.select(left):
                     if not key.data(key.fd, exchange):
                         selector.unregister(key.fileobj)
         return exchange
+
+    def _check_job(self) -> float:
+        """Seconds until the next look. Interrupted, with everything killed, when the thread's job is over."""
+        try:
+            return job_tick()
+        except Interrupted:
+            self._kill_all()
+            self.close()
+            raise
 
     def _send(self, fd: int, exchange: _Exchange) -> bool:
         """Write what the pipe takes; False when there is no more to write."""

@@ -54,7 +54,10 @@ class Store:
         self._holder: subprocess.Popen[bytes] | None = None
         self.holder = 0
         """The host's process id of what holds the namespaces."""
-        self._driver = Driver(self._open_holder, self._too_slow, self.why_dead, Limits(output_bytes=4096))
+        # What takes mounts and files away again must run on when a job is over.
+        self._driver = Driver(
+            self._open_holder, self._too_slow, self.why_dead, Limits(output_bytes=4096), interruptible=False
+        )
         try:
             self._driver.open()
             self.holder = children(self._driver.pid)[0]

@@ -40,7 +40,7 @@ class Editor:
             command = COMMANDS.get(arguments.get("command", ""))
             if command is None:
                 raise EditError(f"command must be one of {', '.join(COMMANDS)}.")
-            return command(self, arguments, join(self.root, arguments["path"]))
+            return command(self, arguments, join(self.root, _path(arguments["path"])))
         except KeyError as error:
             return f"ERROR: the argument {error} is missing."
         except EditError as error:
@@ -65,6 +65,17 @@ class Editor:
             raise EditError(f"{arguments['path']} cannot be written.") from error
         self.before.setdefault(path, []).append(old)
         return "Edited."
+
+
+def _path(path: str) -> str:
+    """The path as given; EditError for a text that no file system takes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise EditError(f"the path {path!r} is not UTF-8.") from error
+    if "\0" in path:
+        raise EditError(f"the path {path!r} holds a NUL byte.")
+    return path
 
 
 def _lines(text: str) -> list[str]:
@@ -100,8 +111,8 @@ def _range(text: str | None, count: int) -> tuple[int, int]:
         return 1, count
     try:
         first, last = (int(number) for number in json.loads(text))
-    except (TypeError, ValueError) as error:
-        raise EditError(f"view_range must be two line numbers such as [1, 9]; got {text}.") from error
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EditError(f"view_range must be two line numbers such as [1, 9]; got {text[:80]}.") from error
     last = count if last == -1 else min(last, count)
     if not 1 <= first <= last:
         raise EditError(f"view_range {text} is not within lines 1 to {count}.")
@@ -131,7 +142,7 @@ def insert(editor: Editor, arguments: Mapping[str, str], path: str) -> str:
     try:
         after = int(arguments["insert_line"])
     except ValueError as error:
-        raise EditError(f"insert_line must be a number; got {arguments['insert_line']}.") from error
+        raise EditError(f"insert_line must be a number; got {arguments['insert_line'][:80]}.") from error
     if not 0 <= after <= len(lines):
         raise EditError(f"insert_line {after} is not within 0 to {len(lines)}.")
     if after and not lines[after - 1].endswith("\n"):
@@ -145,11 +156,15 @@ def undo_edit(editor: Editor, arguments: Mapping[str, str], path: str) -> str:
     """Take back the last change that the editor made to a file; a created file is removed."""
     if not editor.before.get(path):
         raise EditError(f"no edit of {arguments['path']} to take back.")
-    old = editor.before[path].pop()
-    if old is None:
-        editor.sandbox.run(f"rm -f -- {shlex.quote(path)}")
-    else:
-        editor.sandbox.write_file(path, old)
+    old = editor.before[path][-1]
+    try:
+        if old is not None:
+            editor.sandbox.write_file(path, old)
+        elif editor.sandbox.run(f"rm -f -- {shlex.quote(path)}").exit_code:
+            raise EditError(f"{arguments['path']} cannot be removed.")
+    except OSError as error:
+        raise EditError(f"{arguments['path']} cannot be written.") from error
+    editor.before[path].pop()
     return "Undone."
 
 

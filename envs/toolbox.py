@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from envs.base import Result, Sandbox
 from envs.errors import SandboxError
+from envs.listing import Unreadable
 from envs.text_editor import Editor
 from trajectories.records import Action
 
@@ -20,6 +21,25 @@ FORGETFUL = ("mini-swe-agent",)
 """Families (how their formats' names begin) whose agents start a new shell at the root for every command."""
 JUNK = ("__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", "*.egg-info")
 """Never part of a patch: what running tests leaves behind."""
+
+_JUNK = " ".join(shlex.quote(f":(exclude,glob)**/{name}") for name in JUNK)
+PATCH_SECONDS = 120.0
+PATCH = r"""
+set -e -o pipefail
+rm -rf {scratch} {scratch}.patch
+trap 'rm -rf {scratch}' EXIT
+export HOME={scratch} GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 LC_ALL=C
+git init -q --bare --template= {scratch}
+printf '%s\n' {objects} > {scratch}/objects/info/alternates
+export GIT_DIR={scratch} GIT_WORK_TREE="$PWD"
+git read-tree {base}
+git add -u -- . {junk}
+# The new files, but for those of embedded repositories, which git would take as a link or refuse.
+mapfile -t -d '' embedded < <(find . -mindepth 2 -name .git -prune -printf ':(exclude,literal)%h\0')
+git add -A -- . {junk} "${{embedded[@]}}"
+git diff --cached --binary --no-color --no-ext-diff --no-textconv {base} > {scratch}.patch
+"""
+"""Makes a patch; `{scratch}` is a path that needs no quotes."""
 
 
 def keeps_shell(source: str) -> bool:
@@ -45,6 +65,8 @@ class Observation:
     lost: bool = False
     """Whether the shell died and was replaced."""
     seconds: float = 0.0
+    patch: str = ""
+    """What `submit` hands in; undecodable bytes as surrogates, for `encode(errors="surrogateescape")`."""
 
 
 class Toolbox:
@@ -56,7 +78,7 @@ class Toolbox:
         self.editor = Editor(sandbox, root)
         # Within the sandbox's files, so that a fork goes on in the same directory with the same variables.
         self.state_file = f"/tmp/.shell-{uuid.uuid4().hex[:12]}"
-        self._base = self._git("rev-parse -q --verify HEAD").output.strip()
+        self._base, self._objects = self._find_base()
 
     def editor_state(self) -> EditorState:
         """What the editor could undo, for `moved_to`."""
@@ -84,8 +106,14 @@ class Toolbox:
         if not self.keeps:
             return self._seen(self.sandbox.run(command, self.timeout, cwd=self.root))
         state = shlex.quote(self.state_file)
-        keep = f"__code=$?; {{ declare -px; printf 'cd -- %q\\n' \"$PWD\"; }} > {state} 2> /dev/null; exit $__code"
-        lines = [f"[ -f {state} ] && . {state} 2> /dev/null", f"trap {shlex.quote(keep)} EXIT", command]
+        keep = (
+            f"__code=$?; {{ declare -px; printf 'cd -- %q\\n# whole' \"$PWD\"; }} > {state} 2> /dev/null; exit $__code"
+        )
+        # Variables that the last command unset are in the environment of a new shell again. A full disk, or a command
+        # that was killed, may leave half of the file; and a file without the directory at its end is not used.
+        restore = "[[ $__kept == *'# whole' ]] && { unset -v $(compgen -e); eval \"$__kept\"; } 2> /dev/null"
+        lines = [f"{{ __kept=$(<{state}); }} 2> /dev/null; {restore}; unset -v __kept; trap {shlex.quote(keep)} EXIT"]
+        lines.append(command)
         return self._seen(self.sandbox.run("\n".join(lines), self.timeout, cwd=self.root))
 
     def _seen(self, result: Result) -> Observation:
@@ -94,23 +122,32 @@ class Toolbox:
         )
 
     def patch(self) -> str:
-        """What changed since the base commit, new files and binary ones included, as `git diff` writes it."""
+        """What changed since the base commit, new files and binary ones included, as `git diff` writes it.
+
+        Made with a repository of its own that only borrows the objects: neither the configuration nor the index that
+        the agent left decides. Files of repositories within the repository are left out unless the base has them.
+        Unreadable where it cannot be made, as when a file cannot be read or git's objects are gone.
+        """
         if not self._base:
             return ""
-        index = f"{self.state_file}.index"
-        junk = " ".join(shlex.quote(f":(exclude,glob)**/{name}") for name in JUNK)
-        commands = (
-            f"export GIT_INDEX_FILE={index}; git read-tree {self._base} && git add -A -- . {junk} && "
-            f"git diff --cached --binary --no-color --no-ext-diff {self._base} > {index}.patch; rm -f {index}"
-        )
-        result = self.sandbox.run(commands, self.timeout, cwd=self.root)
+        scratch = f"{self.state_file}.git"
+        script = PATCH.format(scratch=scratch, objects=shlex.quote(self._objects), base=self._base, junk=_JUNK)
+        result = self.sandbox.run(script, PATCH_SECONDS, cwd=self.root)
         if result.exit_code:
-            raise SandboxError(f"the patch cannot be made in {self.root}: {result.output.strip()[-500:]}")
-        return self.sandbox.read_file(f"{index}.patch").decode(errors="surrogateescape")
+            raise Unreadable(f"the patch cannot be made in {self.root}: {result.output.strip()[-500:]}")
+        try:
+            return self.sandbox.read_file(f"{scratch}.patch").decode(errors="surrogateescape")
+        except OSError as error:
+            raise Unreadable(f"the patch of {self.root} cannot be read: {error}") from error
 
-    def _git(self, arguments: str) -> Result:
+    def _find_base(self) -> tuple[str, str]:
+        """The commit at the beginning and the folder of git's objects; empty where there is no history."""
         # Repositories in images often belong to another user, which git refuses to look at.
-        return self.sandbox.run(f"git -c safe.directory='*' {arguments} 2> /dev/null", cwd=self.root)
+        git = "git -c safe.directory='*'"
+        script = f'{git} rev-parse -q --verify HEAD && cd "$({git} rev-parse --git-path objects)" && pwd -P'
+        result = self.sandbox.run(f"{{ {script}; }} 2> /dev/null", cwd=self.root)
+        base, _, objects = result.output.strip().partition("\n")
+        return ("", "") if result.exit_code else (base, objects)
 
 
 def shown(result: Result, timeout: float) -> str:
@@ -144,6 +181,13 @@ def _search_file(toolbox: Toolbox, arguments: Mapping[str, str]) -> Observation:
     return toolbox.bash(f"grep -n -e {shlex.quote(arguments['search_term'])} {shlex.quote(arguments['file'])}")
 
 
+def _submit(toolbox: Toolbox, arguments: Mapping[str, str]) -> Observation:
+    try:
+        return Observation("", patch=toolbox.patch())
+    except Unreadable as error:
+        return Observation(f"ERROR: {error}", 1)
+
+
 TOOLS: dict[str, Callable[[Toolbox, Mapping[str, str]], Observation]] = {
     "bash": lambda toolbox, arguments: toolbox.bash(arguments["command"]),
     "str_replace_editor": _edit,
@@ -151,6 +195,6 @@ TOOLS: dict[str, Callable[[Toolbox, Mapping[str, str]], Observation]] = {
     "search_dir": _search_dir,
     "search_file": _search_file,
     "think": lambda toolbox, arguments: Observation(""),
-    "submit": lambda toolbox, arguments: Observation(""),
+    "submit": _submit,
 }
 """Canonical tool names (`trajectories.formats.tools`) to what carries them out."""

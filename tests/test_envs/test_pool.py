@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from envs.base import Spec
 from envs.errors import SandboxError
+from envs.local import LocalBackend
 from envs.pool import ThreadPool
 
 
@@ -68,7 +71,59 @@ def test_any_other_failure_ends_the_whole() -> None:
 
 def test_no_job_begins_when_the_time_for_all_is_up() -> None:
     outcomes = list(ThreadPool(1, timeout=1e-9).map(lambda item: item, range(3)))
-    assert [(outcome.value, outcome.error) for outcome in outcomes] == [(None, "the time for all jobs was up")] * 3
+    assert [(outcome.value, outcome.error) for outcome in outcomes] == [
+        (None, "its time was up, or that of all jobs")
+    ] * 3
+
+
+Host = tuple[LocalBackend, Spec]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return LocalBackend(), Spec("")
+
+
+def sleep(host: Host, began: threading.Event, closed: list[str]) -> None:
+    sandbox = host[0].start(host[1])
+    try:
+        began.set()
+        sandbox.run("sleep 1000", 1000)
+    finally:
+        sandbox.close()
+        closed.append("closed")
+
+
+def test_a_job_whose_time_is_up_ends_in_its_command_and_closes_its_sandbox(host: Host) -> None:
+    closed: list[str] = []
+    pool = ThreadPool(1, job_timeout=1.0)
+    outcomes = list(pool.map(lambda item: sleep(host, threading.Event(), closed), [0, 1]))
+    assert [outcome.error for outcome in outcomes] == ["its time was up, or that of all jobs"] * 2
+    assert closed == ["closed"] * 2
+
+
+def test_the_time_of_all_jobs_ends_those_that_run(host: Host) -> None:
+    closed: list[str] = []
+    outcomes = list(ThreadPool(1, timeout=1.0).map(lambda item: sleep(host, threading.Event(), closed), [0, 1]))
+    assert [outcome.attempts for outcome in outcomes] == [1, 0]
+    assert closed == ["closed"]
+
+
+def test_who_stops_reading_stops_the_jobs_and_their_sandboxes_close(host: Host) -> None:
+    closed: list[str] = []
+    began = threading.Event()
+
+    def work(item: int) -> None:
+        if item:
+            sleep(host, began, closed)
+        else:
+            began.wait(30)
+
+    outcomes = ThreadPool(2).map(work, [0, 1])
+    assert next(outcomes).item == 0
+    outcomes.close()  # type: ignore[attr-defined]
+    assert closed == ["closed"]
 
 
 def test_a_pool_without_workers_is_refused() -> None:

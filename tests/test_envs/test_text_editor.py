@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from envs.base import Sandbox
-from envs.text_editor import Editor
+from envs.text_editor import COMMANDS, Editor
 
 
 @pytest.fixture
@@ -127,3 +131,46 @@ def test_undo_takes_back_one_change_at_a_time_and_a_created_file_last(editor: Ed
 def test_an_unknown_command_and_a_missing_argument_are_told_to_the_agent(editor: Editor) -> None:
     assert "view, create, str_replace, insert, undo_edit" in call(editor, "delete")
     assert call(editor, "str_replace", new_str="x") == "ERROR: the argument 'old_str' is missing."
+
+
+@pytest.mark.parametrize("view_range", ["[1, 1e999]", "[" * 20_000, "[1, NaN]", "[1" + "0" * 5000 + ", 2]"])
+def test_a_range_that_is_no_pair_of_numbers_is_told_to_the_agent(editor: Editor, view_range: str) -> None:
+    assert call(editor, "view", view_range=view_range).startswith("ERROR: view_range")
+
+
+@pytest.mark.parametrize("path", ["a\ud800", "a\0b"])
+@pytest.mark.parametrize("command", ["view", "create", "str_replace", "insert", "undo_edit"])
+def test_a_path_that_no_file_can_have_is_told_to_the_agent(editor: Editor, command: str, path: str) -> None:
+    arguments = {"file_text": "x", "old_str": "x", "new_str": "y", "insert_line": "0"}
+    assert call(editor, command, path, **arguments).startswith("ERROR: the path")
+
+
+def test_an_undo_that_fails_can_be_made_once_its_folder_is_back(editor: Editor) -> None:
+    editor.sandbox.write_file(f"{editor.root}/d/f", b"1")
+    call(editor, "str_replace", "d/f", old_str="1", new_str="2")
+    editor.sandbox.run("rm -r d; touch d", cwd=editor.root)
+    assert call(editor, "undo_edit", "d/f") == "ERROR: d/f cannot be written."
+    editor.sandbox.run("rm d", cwd=editor.root)
+    assert call(editor, "undo_edit", "d/f") == "Undone."
+    assert text(editor, "d/f") == "1"
+
+
+WORDS = st.text(st.characters(codec=None), max_size=20)
+PATHS = st.one_of(WORDS, st.sampled_from(["a.py", ".", "", "a.py/b", "/", "new/" * 50, "x" * 300, "/dev/null"]))
+JSON = st.recursive(st.one_of(st.integers(), st.floats(), st.text(max_size=3), st.none()), st.lists).map(json.dumps)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    command=st.sampled_from([*COMMANDS, "delete"]),
+    path=PATHS,
+    view_range=st.one_of(WORDS, JSON),
+    line=st.one_of(WORDS, st.integers().map(str)),
+    old=WORDS,
+    new=WORDS,
+)
+def test_whatever_a_model_writes_as_arguments_is_answered(
+    editor: Editor, command: str, path: str, view_range: str, line: str, old: str, new: str
+) -> None:
+    arguments = {"view_range": view_range, "insert_line": line, "old_str": old, "new_str": new, "file_text": new}
+    assert isinstance(call(editor, command, path, **arguments), str)

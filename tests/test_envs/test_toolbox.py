@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envs.base import Sandbox
+from envs.listing import Unreadable
 from envs.toolbox import Toolbox, UnknownTool
 from trajectories.records import Action
 
@@ -21,6 +22,18 @@ def bash(command: str) -> Action:
 def test_directory_and_exported_variables_are_kept(tools: Toolbox) -> None:
     tools.do(bash("mkdir -p 'in ner' && cd 'in ner' && export LEFT=$'a b\\nc' PLAIN=1; lost=1"))
     assert tools.do(bash('basename "$PWD"; echo "$LEFT $PLAIN ${lost-unset}"')).text == "in ner\na b\nc 1 unset"
+
+
+def test_variables_that_were_unset_stay_unset(tools: Toolbox) -> None:
+    tools.do(bash("unset HOME; export LEFT=1"))
+    assert tools.do(bash('echo "${HOME-unset} $LEFT"')).text == "unset 1"
+    tools.do(bash("unset LEFT"))
+    assert tools.do(bash('echo "${HOME-unset} ${LEFT-unset}"')).text == "unset unset"
+
+
+def test_a_shell_whose_state_was_cut_short_begins_anew(tools: Toolbox) -> None:
+    tools.sandbox.write_file(tools.state_file, b'declare -x A="1"\ndeclare -x PA')
+    assert tools.do(bash('echo "${A-unset}"; basename "$(pwd)"')).text.split() == ["unset", tools.root.split("/")[-1]]
 
 
 def test_a_command_that_exits_still_leaves_its_directory(tools: Toolbox) -> None:
@@ -100,6 +113,53 @@ def test_making_the_patch_changes_neither_index_nor_files(shared_sandbox: Sandbo
     before = shared_sandbox.run("git status --porcelain", cwd=folder).output
     assert tools.patch() != ""
     assert shared_sandbox.run("git status --porcelain", cwd=folder).output == before == "?? b.py\n"
+
+
+@pytest.mark.parametrize(
+    "meddling",
+    [
+        "git config diff.noprefix true; git config diff.mnemonicPrefix true",
+        "git config diff.up.textconv 'tr a-z A-Z <'; echo '*.py diff=up' > .git/info/attributes",
+        "git config diff.external false; git config core.fileMode false; git config core.autocrlf true",
+        "git init -q sub; echo x > sub/f; mkdir other; cp -r .git other/",
+        "cp .git/config x; echo '[' >> .git/config; rm .git/index x",
+        "mkdir {state}.git {state}.patch",
+    ],
+)
+def test_what_an_agent_configures_or_embeds_does_not_change_the_patch(
+    shared_sandbox: Sandbox, folder: str, meddling: str
+) -> None:
+    tools = repository(shared_sandbox, folder)
+    tools.do(bash(meddling.replace("{state}", tools.state_file)))
+    shared_sandbox.write_file(f"{folder}/a.py", b"one\ntwo\n")
+    patch = tools.patch()
+    assert patch.startswith("diff --git a/a.py b/a.py\n")
+    assert patch.endswith("@@ -1 +1,2 @@\n one\n+two\n")
+    assert patch.count("diff --git") == 1
+
+
+def test_tracked_files_of_a_folder_that_became_a_repository_stay_in_the_patch(
+    shared_sandbox: Sandbox, folder: str
+) -> None:
+    shared_sandbox.write_file(f"{folder}/sub/b.py", b"old\n")
+    tools = repository(shared_sandbox, folder)
+    tools.do(bash("git init -q sub; echo new > sub/b.py"))
+    assert "-old\n+new\n" in tools.patch()
+
+
+@pytest.mark.parametrize("breaking", ["rm -rf .git", "echo x > f; chmod 000 f"])
+def test_a_patch_that_cannot_be_made_is_told_and_never_an_earlier_one(
+    shared_sandbox: Sandbox, folder: str, breaking: str
+) -> None:
+    tools = repository(shared_sandbox, folder)
+    tools.do(bash("echo x > new.py"))
+    assert "+x" in tools.do(Action("submit")).patch
+    tools.do(bash(breaking))
+    with pytest.raises(Unreadable, match="the patch cannot be made"):
+        tools.patch()
+    submitted = tools.do(Action("submit"))
+    assert (submitted.exit_code, submitted.patch) == (1, "")
+    tools.do(bash("rm -rf f"))
 
 
 def test_a_folder_without_history_has_no_patch(tools: Toolbox) -> None:
