@@ -154,14 +154,16 @@ class DynamicSamplingConfig(Section):
     """A group is kept when the population standard deviation of its rewards exceeds this (a guess: no paper value)."""
     max_refills: int = Field(8, ge=0)
     """Rounds of refilling before the step goes on with the groups it has."""
+    max_oversampling: float = Field(1.0, ge=1)
+    """Prompts drawn for each missing group, at most: as many as the recent kept ratio asks for. Above 1 fewer rounds
+    are needed; kept groups that are over go into the next batch, one update old, which the loss's ratios know."""
+    rest_epochs: int = Field(0, ge=0)
+    """Passes over the data in which a step is left out after all its outputs earned alike (hopeless or solved)."""
 
 
-class SrlConfig(Section):
-    """The reinforcement stage on step-wise expert rewards."""
+class GrpoConfig(Section):
+    """What the stages on groups of sampled outputs have in common; see each stage for its own."""
 
-    target: Literal["step", "episode"] = "step"
-    """What an output has to match: `step` the expert's next action; `episode` all of its actions at once, the policy
-    thinking only once and seeing no observation (the paper's baseline of holistic one-step similarity)."""
     max_steps: int = Field(0, ge=0)
     """Optimiser steps; 0 to count `epochs` instead."""
     epochs: float = Field(30.0, gt=0)
@@ -195,11 +197,35 @@ class SrlConfig(Section):
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
 
 
+class SrlConfig(GrpoConfig):
+    """The reinforcement stage on step-wise expert rewards."""
+
+    target: Literal["step", "episode"] = "step"
+    """What an output has to match: `step` the expert's next action; `episode` all of its actions at once, the policy
+    thinking only once and seeing no observation (the paper's baseline of holistic one-step similarity)."""
+
+
+class RlvrConfig(GrpoConfig):
+    """The reinforcement stage on verifiable outcomes: 1 for a task that the policy solves to its end, else 0."""
+
+    prompts_per_step: int = Field(128, ge=1)
+    """B: tasks an optimiser step trains on, over all processes (the paper's value)."""
+    start: Literal["task", "steps"] = "task"
+    """Where a rollout begins: `task` at the task alone; `steps` before every training step of the expert's episodes,
+    whose actions so far are carried out first (swe only)."""
+    max_turns: int = Field(30, ge=1)
+    """Actions of one rollout, where the domain has turns (swe)."""
+    max_rollout_tokens: int = Field(8192, ge=1)
+    """Outputs and observations of one rollout together; what is done by then is scored."""
+    dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig(eps=0.0)
+
+
 class EvalConfig(Section):
-    """Reward on the held-out steps, at the start, during and at the end of the srl stage."""
+    """Reward on the held-out steps, at the start and the end of the run and of each stage, and in between."""
 
     every: int = Field(0, ge=0)
-    """Optimiser steps between evaluations; 0 for the start and the end only."""
+    """Optimiser steps between evaluations; 0 for the start and the end of each stage only. The checkpoint of the best
+    evaluation is kept, and the next stage starts from it."""
     rollouts: int = Field(1, ge=1)
     """Outputs sampled for each held-out step at the training temperature."""
 
@@ -223,7 +249,8 @@ class TrainerConfig(Section):
     save_every: int = Field(50, ge=1)
     """Optimiser steps between checkpoints; the last step is always saved."""
     keep_checkpoints: int = Field(2, ge=2)
-    """Checkpoints a stage keeps, the oldest going first; with one, a kill during a save would lose both."""
+    """Checkpoints a stage keeps besides the best one, the oldest going first; with one, a kill during a save would lose
+    both."""
     samples_every: int = Field(1, ge=1)
     """Optimiser steps between groups written to the run's samples."""
     report_to: str = "none"
@@ -241,7 +268,7 @@ class Config(Section):
     """The preset these settings started from."""
     domain: str = "swe"
     """`swe`, `math`, or an import path `package.module:Class`."""
-    stages: tuple[Literal["sft", "srl"], ...] = ("srl",)
+    stages: tuple[Literal["sft", "srl", "rlvr"], ...] = ("srl",)
     """Training methods in order, each starting from the weights of the one before."""
     seed: int = Field(0, ge=0)
     """Of sampling and of the order of the steps; the held-out tasks do not depend on it."""
@@ -254,27 +281,33 @@ class Config(Section):
     sandbox: SandboxConfig = SandboxConfig()
     sft: SftConfig = SftConfig()
     srl: SrlConfig = SrlConfig()
+    rlvr: RlvrConfig = RlvrConfig()
     eval: EvalConfig = EvalConfig()
     trainer: TrainerConfig = TrainerConfig()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if not self.stages:
-            raise ValueError("stages: at least one of sft, srl is needed")
+            raise ValueError("stages: at least one of sft, srl, rlvr is needed")
         if len(set(self.stages)) != len(self.stages):
             raise ValueError("stages: each stage may stand once")
         if self.srl.target == "episode" and self.reward.name in ("gated", "state"):
             raise ValueError(
                 f"reward.name: {self.reward.name} reads one action, and srl.target: episode has many; take similarity"
             )
-        if self.srl.prompts_per_step % self.srl.micro_batch_prompts:
-            raise ValueError(
-                "srl.prompts_per_step must be a multiple of srl.micro_batch_prompts "
-                f"({self.srl.prompts_per_step} and {self.srl.micro_batch_prompts} given)"
-            )
+        for stage, section in (("srl", self.srl), ("rlvr", self.rlvr)):
+            if section.prompts_per_step % section.micro_batch_prompts:
+                raise ValueError(
+                    f"{stage}.prompts_per_step must be a multiple of {stage}.micro_batch_prompts "
+                    f"({section.prompts_per_step} and {section.micro_batch_prompts} given)"
+                )
         if self.sft.batch_size % self.sft.micro_batch_size:
             raise ValueError(
                 "sft.batch_size must be a multiple of sft.micro_batch_size "
                 f"({self.sft.batch_size} and {self.sft.micro_batch_size} given)"
             )
         return self
+
+    def grpo(self, stage: str) -> GrpoConfig:
+        """The section of a stage that trains on groups."""
+        return self.rlvr if stage == "rlvr" else self.srl

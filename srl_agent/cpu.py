@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
+from srl_agent.config import Config
+
 # Parameters of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEEP_BELOW = 1 << 30
@@ -53,3 +55,10 @@ class SamplingCopy:
         """The copy with the policy's present weights."""
         self.model.load_state_dict(policy.state_dict())
         return self.model
+
+
+def sampling_copy(trainer: Any, config: Config) -> SamplingCopy | None:
+    """What to sample with where autocast would be slow: on CPUs in bfloat16."""
+    on_cpu = trainer.accelerator.device.type == "cpu"
+    wanted = on_cpu and trainer.args.bf16 and not config.lora.rank and not getattr(trainer, "use_vllm", False)
+    return SamplingCopy(trainer.model) if wanted else None

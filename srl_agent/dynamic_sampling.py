@@ -1,4 +1,4 @@
-"""Which prompts are sampled next, which groups are kept, and how kept groups become one batch; free of TRL.
+"""Which groups of outputs are kept, how many prompts to sample for them, and how groups become a batch; free of TRL.
 
 Dynamic sampling (SRL paper, section 3; DAPO, arXiv 2503.14476): a group whose rewards barely differ has no gradient
 worth its cost, so it is dropped and other prompts are sampled until the batch is full or a bound is reached.
@@ -6,7 +6,7 @@ worth its cost, so it is dropped and other prompts are sampled until the batch i
 
 from __future__ import annotations
 
-import random
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,49 +15,24 @@ import torch
 from torch import Tensor
 
 
-def make_blocks(steps: Sequence[tuple[str, int]], batching: str) -> list[list[int]]:
-    """Row numbers that stay together, in order, when the stream is shuffled, from each row's (traj_id, k).
-
-    `shuffle`: each row alone. `episode`: all rows of an episode. `steps:M`: at most M consecutive rows of one. Rows of
-    one episode that stand in one micro-batch share what their prompts begin with.
-    """
-    most = {"shuffle": 1, "episode": len(steps)}.get(batching) or int(batching.removeprefix("steps:"))
-    episodes: dict[str, list[int]] = {}
-    for number, (traj_id, _) in enumerate(steps):
-        episodes.setdefault(traj_id, []).append(number)
-    ordered = [sorted(rows, key=lambda number: steps[number][1]) for rows in episodes.values()]
-    return [rows[start : start + most] for rows in ordered for start in range(0, len(rows), most)]
-
-
-class StepStream:
-    """An endless sequence of row numbers, each epoch in an order of its own; `position` alone restores it."""
-
-    def __init__(self, blocks: Sequence[Sequence[int]], seed: int, position: int = 0) -> None:
-        if not any(blocks):
-            raise ValueError("a stream needs at least one row")
-        self.blocks, self.rows = blocks, sum(map(len, blocks))
-        self.seed, self.position = seed, position
-        self._epoch, self._order = -1, list[int]()
-
-    def take(self, count: int) -> list[int]:
-        """The next `count` row numbers; a refill goes on where the batch before it ended."""
-        taken = [self._at(self.position + offset) for offset in range(count)]
-        self.position += count
-        return taken
-
-    def _at(self, position: int) -> int:
-        epoch, index = divmod(position, self.rows)
-        if epoch != self._epoch:
-            blocks = list(self.blocks)
-            random.Random(f"{self.seed}/{epoch}").shuffle(blocks)
-            self._order = [row for block in blocks for row in block]
-            self._epoch = epoch
-        return self._order[index]
-
-
 def is_informative(rewards: Sequence[float], eps: float) -> bool:
     """Whether the population standard deviation of a group's rewards exceeds eps (equal rewards give exactly 0)."""
     return statistics.pstdev(rewards) > eps
+
+
+class Oversampling:
+    """How many prompts to draw for the groups that are missing, learnt from how many were kept lately."""
+
+    def __init__(self, most: float, kept_ratio: float = 1.0) -> None:
+        self.most, self.kept_ratio = most, kept_ratio
+
+    def prompts(self, missing: int) -> int:
+        """At least `missing`, at most `most` times as many."""
+        return math.ceil(missing * min(self.most, 1 / max(self.kept_ratio, 1e-9)))
+
+    def learn(self, kept_ratio: float) -> None:
+        """Take in the share of kept groups of a batch; half of what is known is from the last one."""
+        self.kept_ratio = (self.kept_ratio + kept_ratio) / 2
 
 
 Batch = dict[str, Any]
@@ -78,9 +53,24 @@ def silence(group: Mapping[str, Any]) -> Batch:
     return quiet
 
 
-def merge_groups(groups: Sequence[Mapping[str, Any]], pad_id: int) -> Batch:
+OLD_LOGPS = "old_per_token_logps"
+"""TRL's name for the log-probabilities under the policy that sampled the outputs, (G, C)."""
+
+
+def mark_fresh(groups: Sequence[Batch]) -> list[Batch]:
+    """The groups with NaN for old log-probabilities where only others have them: the loss fills in the present ones."""
+    if not any(OLD_LOGPS in group for group in groups):
+        return list(groups)
+    fresh = [torch.full(group["completion_ids"].shape, math.nan) for group in groups]
+    return [
+        {OLD_LOGPS: nan.to(group["completion_ids"].device), **group} for nan, group in zip(fresh, groups, strict=True)
+    ]
+
+
+def merge_groups(groups: Sequence[Batch], pad_id: int) -> Batch:
     """One batch of all groups' rows, in order; prompts are padded on the left, everything else on the right."""
     merged: Batch = {}
+    groups = mark_fresh(groups)
     for key, first in groups[0].items():
         if not _has_rows(first):
             merged[key] = first

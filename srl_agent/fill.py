@@ -8,7 +8,7 @@ from typing import Any
 
 from srl_agent.config import DynamicSamplingConfig
 from srl_agent.dynamic_sampling import Batch, is_informative, take_group
-from srl_agent.step_reward import Output, Place, StepReward
+from srl_agent.step_reward import Output, OutputReward, Place
 
 RECORDED = ("instance_id", "traj_id", "step", "n_steps", "prompt", "expert_action")
 """Columns of a row that the run's samples repeat."""
@@ -19,6 +19,7 @@ class Fill:
     """What one process sampled for one optimiser step."""
 
     kept: list[Batch] = field(default_factory=list)
+    """Informative groups, those that the batch before had over first."""
     spare: Batch = field(default_factory=dict)
     """The last group sampled: it fills the batch up, without weight, when too few groups were kept."""
     outputs: list[Output] = field(default_factory=list)
@@ -26,24 +27,29 @@ class Fill:
     """For each output, where the step that it answers stands."""
     groups: list[dict[str, Any]] = field(default_factory=list)
     """A record a sampled group, for the run's samples."""
+    dull: list[int] = field(default_factory=list)
+    """Row numbers of the steps whose groups were not kept."""
     rounds: int = 0
 
     def add(
         self,
+        numbers: Sequence[int],
         rows: Sequence[dict[str, Any]],
         out: Batch,
-        reward: StepReward,
+        reward: OutputReward,
         size: int,
         sampling: DynamicSamplingConfig,
     ) -> None:
-        """Take in one round: `size` outputs for each of `rows`, in order, as TRL and the reward saw them."""
-        for index, row in enumerate(rows):
+        """Take in one round: `size` outputs for each of `rows` (of those numbers), as TRL and the reward saw them."""
+        for index, (number, row) in enumerate(zip(numbers, rows, strict=True)):
             outputs = reward.outputs[index * size : (index + 1) * size]
             rewards = [output.score.reward for output in outputs]
             keep = not sampling.enabled or is_informative(rewards, sampling.eps)
             self.spare = take_group(out, index, size)
             if keep:
                 self.kept.append(self.spare)
+            else:
+                self.dull.append(number)
             self.outputs += outputs
             self.places += [Place(row["step"], row["source"], reward.kind_of(row["expert_action"]))] * size
             self.groups.append(_record(row, keep, outputs))

@@ -12,10 +12,10 @@ from srl_agent.run_dir import MARKER, write_json
 
 
 class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """Calls one function for each log record and one after each optimiser step."""
+    """Calls one function for each log record and one after each optimiser step, which says whether to save now."""
 
     def __init__(
-        self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], None] | None = None
+        self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], bool] | None = None
     ) -> None:
         self.on_log_record, self.on_step = on_log, on_step
         self._begun = False
@@ -53,18 +53,20 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         """After each optimiser step, before a checkpoint is written."""
         if state.global_step >= state.max_steps:
             control.should_save = True  # the last step is always saved
-        if self.on_step is not None:
-            self.on_step(state.global_step)
+        if self.on_step is not None and self.on_step(state.global_step):
+            control.should_save = True
 
 
 def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
     """Write the marker into the checkpoint that was just saved; every process leaves when it stands there."""
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
+        evaluated, figures, score = trainer.evaluated
         record = {
             "stage": stage,
             "step": trainer.state.global_step,
             "max_steps": trainer.state.max_steps,
+            **({"held_out": figures, "score": score} if evaluated == trainer.state.global_step else {}),
             **state,
         }
         write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)

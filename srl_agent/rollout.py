@@ -131,3 +131,10 @@ def _until_end(row: list[int], eos_ids: Sequence[int]) -> list[int]:
         if token in eos_ids:
             return row[: index + 1]
     return row
+
+
+def ends_of(trainer: Any) -> list[int]:
+    """Tokens that end an output, by the tokenizer and the model."""
+    own = trainer.model.generation_config.eos_token_id
+    listed = own if isinstance(own, list) else [own]
+    return sorted({token for token in (*listed, trainer.processing_class.eos_token_id) if token is not None})

@@ -74,6 +74,13 @@ def complete_checkpoints(stage_dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
 
 
+def best_checkpoint(stage_dir: Path) -> Path | None:
+    """The checkpoint that did best on what is held out, the later of equals; the last one where none was evaluated."""
+    found = complete_checkpoints(stage_dir)
+    scores = {path: marker(path)["score"] for path in found if "score" in marker(path)}
+    return max(reversed(scores), key=lambda path: scores[path]) if scores else found[-1] if found else None
+
+
 def remove_remains(stage_dir: Path) -> list[str]:
     """Delete checkpoints that a kill left unfinished, or they would count among those to keep; returns their names."""
     remains = [path for path in sorted(stage_dir.glob("checkpoint-*")) if not (path / MARKER).exists()]

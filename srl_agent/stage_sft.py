@@ -9,9 +9,12 @@ from datasets import Dataset
 from srl_agent.domain import supervised_examples
 from srl_agent.hooks import Hooks
 from srl_agent.models import load_policy
+from srl_agent.rollout import ends_of
+from srl_agent.stage_srl import evaluation_of_steps, step_reward
 from srl_agent.stages import StageContext
 from srl_agent.supervised import supervised_row
-from srl_agent.trl_trainer import SupervisedTrainer, adapters, sft_arguments
+from srl_agent.trl_settings import adapters
+from srl_agent.trl_trainer import SupervisedTrainer, sft_arguments
 
 
 def run_sft(context: StageContext, weights: str) -> None:
@@ -21,8 +24,9 @@ def run_sft(context: StageContext, weights: str) -> None:
     rows = [supervised_row(context.tokenizer, example) for example in examples]
     model = load_policy(weights)
     context.check_space(model)
-    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda _: context.step_done())
+    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda step: on_step(step))
     trainer = SupervisedTrainer(
+        config=config,
         model=model,
         args=sft_arguments(
             config, context.folder, context.optimiser_steps, machine.processes, bool(machine.accelerator)
@@ -32,7 +36,19 @@ def run_sft(context: StageContext, weights: str) -> None:
         peft_config=adapters(config),
         callbacks=[hooks],
     )
+    trainer.hooks = hooks
+    reward = step_reward(context)
+    reward.ends.update(ends_of(trainer))
+    evaluation = evaluation_of_steps(context, trainer, reward)
+
+    def on_step(step: int) -> bool:
+        best = evaluation.after(step)
+        context.step_done()
+        return best
+
     context.progress.heading(f"Stage sft: {len(rows)} examples, from {weights}")
+    if latest is None:
+        evaluation.begin()
     trainer.train(resume_from_checkpoint=str(latest) if latest else None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,21 @@ from srl_agent.config import Config
 from srl_agent.cpu import give_back_memory
 from srl_agent.domain import Domain, StepSets
 from srl_agent.progress import Progress
-from srl_agent.run_dir import append_jsonl, check_space, complete_checkpoints, forget_after, marker, remove_remains
+from srl_agent.run_dir import (
+    append_jsonl,
+    best_checkpoint,
+    check_space,
+    complete_checkpoints,
+    forget_after,
+    marker,
+    remove_remains,
+)
 
-STAGES = {"sft": "srl_agent.stage_sft:run_sft", "srl": "srl_agent.stage_srl:run_srl"}
+STAGES = {
+    "sft": "srl_agent.stage_sft:run_sft",
+    "srl": "srl_agent.stage_srl:run_srl",
+    "rlvr": "srl_agent.stage_rlvr:run_rlvr",
+}
 """Names of training methods to import paths of functions (StageContext, weights to start from) -> None."""
 
 
@@ -34,6 +46,8 @@ class StageContext:
     floors: Mapping[str, float]
     """Mean rewards of outputs that need no skill, to read the training reward against."""
     progress: Progress
+    known: Mapping[str, float] = field(default_factory=dict)
+    """Held-out figures of the weights that the stage starts from, where the stage before it has them."""
 
     @property
     def folder(self) -> Path:
@@ -48,17 +62,20 @@ class StageContext:
     @property
     def optimiser_steps(self) -> int:
         """As configured, or enough for the epochs, at one prompt a group."""
-        section = self.config.sft if self.stage == "sft" else self.config.srl
-        batch = self.config.sft.batch_size if self.stage == "sft" else self.config.srl.prompts_per_step
-        examples = len(self.steps.train if self.stage != "sft" else self.steps.supervised or self.steps.train)
-        return section.max_steps or math.ceil(section.epochs * examples / batch)
+        if self.stage == "sft":
+            section, batch = self.config.sft, self.config.sft.batch_size
+            examples = len(self.steps.supervised or self.steps.train)
+            return section.max_steps or math.ceil(section.epochs * examples / batch)
+        grpo = self.config.grpo(self.stage)
+        return grpo.max_steps or math.ceil(grpo.epochs * len(self.steps.train) / grpo.prompts_per_step)
 
     def check_space(self, model: Any) -> None:
         """Refuse to begin where the stage's checkpoints would not fit on the disk."""
         trainer, steps = self.config.trainer, self.optimiser_steps
-        kept = min(trainer.keep_checkpoints, -(-steps // trainer.save_every))
+        every = min(filter(None, (trainer.save_every, self.config.eval.every)))
+        kept = min(trainer.keep_checkpoints + 1, -(-steps // every))  # those to go on from, and the best
         # While one is written, the oldest is still there.
-        check_space(self.folder, model.num_parameters(), kept + (steps > trainer.save_every))
+        check_space(self.folder, model.num_parameters(), kept + (steps > every))
 
     def step_done(self) -> None:
         """Called after each optimiser step."""
@@ -72,22 +89,27 @@ class StageContext:
 
 
 def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, ...], model: str) -> Path:
-    """Run each stage that is not finished yet; returns the last checkpoint. Killed runs go on where they were saved."""
-    weights = model
+    """Run each stage that is not finished yet, from the best checkpoint of the one before; returns the last one's best.
+
+    Killed runs go on where they were saved.
+    """
+    weights, known = model, dict[str, float]()
     for stage in stages:
-        context = make_context(stage)
+        context = replace(make_context(stage), known=known)
         checkpoint = context.latest()
         if checkpoint is None or marker(checkpoint)["step"] < context.optimiser_steps:
             if context.machine.main:
                 _clear(context, checkpoint)
             module, _, function = STAGES[stage].partition(":")
             getattr(importlib.import_module(module), function)(context, weights)
-            checkpoint = context.latest()
         else:
             context.progress.say(f"{stage}: finished before, {checkpoint}")
-        if checkpoint is None:
+        best = best_checkpoint(context.folder)
+        if best is None:
             raise RuntimeError(f"stage {stage} ended without a checkpoint in {context.folder}")
-        weights = str(checkpoint)
+        weights, known = str(best), marker(best).get("held_out", {})
+        if best != context.latest():
+            context.progress.say(f"{stage}: the best of its checkpoints is {best}, not the last")
     return Path(weights)
 
 

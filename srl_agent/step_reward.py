@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Protocol
 
 from srl_agent.domain import Score, Scorer, StepKey
 
@@ -34,6 +34,23 @@ class Output:
     tokens: int
     cut: bool
     """Whether it stopped at the limit on its length, without an end token."""
+
+
+class OutputReward(Protocol):
+    """What the trainer calls for its rewards; it reads `outputs` after each call."""
+
+    outputs: list[Output]
+    """What the last call scored, in its order."""
+    ends: set[int]
+    """Tokens that end an output; the trainer adds the model's."""
+
+    def kind_of(self, action: str) -> str:
+        """Kind of an expert's action, for the metrics."""
+        ...
+
+    def __call__(self, *arguments: Any, **columns: Any) -> list[float]:
+        """One reward an output: called by name with `completion_ids` and all columns of the training rows."""
+        ...
 
 
 class StepReward:

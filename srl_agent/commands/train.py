@@ -174,10 +174,14 @@ def _check_same_data(record: Path, steps: StepSets) -> None:
         raise ConfigError(f"data.path: the data has changed since this run began ({record} has another digest)")
 
 
+def _shown(row: Mapping[str, Any]) -> str:
+    return f"{row['held_out/reward']:.3f} +- {row['held_out/reward_stderr']:.3f}"
+
+
 def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: Path) -> None:
     rows = read_jsonl(folder / "metrics.jsonl")
     evaluated = [row for row in rows if "held_out/reward" in row]
-    rewards = [f"{row['held_out/reward']:.3f} +- {row['held_out/reward_stderr']:.3f}" for row in evaluated]
+    at_end = {row["stage"]: _shown(row) for row in evaluated}
     progress.heading("Done")
     facts = {
         "checkpoint": f"{checkpoint} (Hugging Face layout)",
@@ -185,7 +189,8 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
         "samples": f"{folder / 'samples'} (every group with its rewards)",
         "settings": f"{folder / 'config.yaml'}, {folder / 'run.json'}",
     }
-    if rewards:
-        facts["held-out reward"] = f"{rewards[0]} at the start of srl -> {rewards[-1]} at the end (+- standard error)"
+    if evaluated:
+        ends = " -> ".join(f"{figure} after {stage}" for stage, figure in at_end.items())
+        facts["held-out reward"] = f"{_shown(evaluated[0])} at the start -> {ends} (+- standard error)"
     facts["go on"] = f"srl-agent train --domain {config.domain} --model.name {checkpoint} --stages srl"
     progress.facts(facts)

@@ -1,65 +1,11 @@
-"""The stream of steps, the choice of groups, and their merging into one batch."""
+"""The choice of groups, how many prompts are drawn for them, and their merging into one batch."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from srl_agent.dynamic_sampling import StepStream, is_informative, make_blocks, merge_groups, silence, take_group
-
-
-def singles(rows: int) -> list[list[int]]:
-    return make_blocks([(f"run {row}", 1) for row in range(rows)], "shuffle")
-
-
-STEPS = [("b", 2), ("a", 1), ("b", 1), ("a", 3), ("a", 2), ("c", 1)]
-
-
-@pytest.mark.parametrize(
-    ("batching", "blocks"),
-    [
-        ("shuffle", [[2], [0], [1], [4], [3], [5]]),
-        ("episode", [[2, 0], [1, 4, 3], [5]]),
-        ("steps:2", [[2, 0], [1, 4], [3], [5]]),
-    ],
-)
-def test_blocks_are_consecutive_steps_of_one_episode(batching: str, blocks: list[list[int]]) -> None:
-    assert make_blocks(STEPS, batching) == blocks
-
-
-def test_a_block_stays_together_when_the_stream_is_shuffled() -> None:
-    stream = StepStream(make_blocks([(f"run {row // 5}", row % 5) for row in range(50)], "episode"), seed=3)
-    epoch = stream.take(50)
-    assert sorted(epoch) == list(range(50)) != epoch
-    assert all(
-        epoch[start] % 5 == 0 and epoch[start : start + 5] == list(range(epoch[start], epoch[start] + 5))
-        for start in range(0, 50, 5)
-    )
-
-
-@given(st.integers(1, 30), st.lists(st.integers(0, 40), max_size=8))
-def test_every_epoch_visits_each_row_once(rows: int, counts: list[int]) -> None:
-    stream = StepStream(singles(rows), seed=5)
-    taken = [index for count in counts for index in stream.take(count)]
-    epochs = [taken[start : start + rows] for start in range(0, len(taken), rows)]
-    assert all(len(set(epoch)) == len(epoch) for epoch in epochs)
-    assert all(sorted(epoch) == list(range(rows)) for epoch in epochs if len(epoch) == rows)
-
-
-@given(st.integers(1, 20), st.integers(0, 60), st.integers(0, 60))
-def test_the_position_alone_restores_a_stream(rows: int, before: int, after: int) -> None:
-    unbroken = StepStream(singles(rows), seed=1)
-    unbroken.take(before)
-    assert StepStream(singles(rows), 1, position=before).take(after) == unbroken.take(after)
-
-
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    first, second = StepStream(singles(50), 0), StepStream(singles(50), 1)
-    epoch = first.take(50)
-    assert epoch != first.take(50)
-    assert epoch != second.take(50)
+from srl_agent.dynamic_sampling import OLD_LOGPS, Oversampling, is_informative, merge_groups, silence, take_group
 
 
 @pytest.mark.parametrize(
@@ -115,3 +61,24 @@ def test_a_silenced_group_has_no_weight() -> None:
     assert not quiet["advantages"].any()
     assert not quiet["completion_mask"].any()
     assert quiet["completion_ids"].any()
+
+
+def test_fresh_groups_get_no_old_log_probabilities_beside_carried_ones() -> None:
+    carried = {**batch(2, 3), OLD_LOGPS: torch.full((2, 3), -1.0)}
+    merged = merge_groups([carried, batch(2, 4)], pad_id=9)
+    assert merged[OLD_LOGPS][:2].tolist() == [[-1.0, -1.0, -1.0, 0.0]] * 2
+    assert bool(merged[OLD_LOGPS][2:].isnan().all())
+    assert OLD_LOGPS not in merge_groups([batch(2, 3)], pad_id=9)
+
+
+@pytest.mark.parametrize(
+    ("most", "kept_ratios", "prompts"),
+    [(1.0, [0.1, 0.1], 6), (4.0, [], 6), (4.0, [0.0], 12), (4.0, [0.5, 0.5], 10), (3.0, [0.0] * 9, 18)],
+)
+def test_as_many_prompts_are_drawn_as_the_recent_kept_ratio_asks_for(
+    most: float, kept_ratios: list[float], prompts: int
+) -> None:
+    oversampling = Oversampling(most)
+    for ratio in kept_ratios:
+        oversampling.learn(ratio)
+    assert oversampling.prompts(6) == prompts

@@ -64,7 +64,14 @@ def test_the_run_directory_holds_everything(finished: tuple[Path, str]) -> None:
     assert yaml.safe_load((run / "config.yaml").read_text())["srl"]["rollouts"] == 2
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     steps = [(row["stage"], row["step"], "held_out/reward" in row) for row in rows]
-    assert steps == [("sft", 1, False), ("srl", 0, True), ("srl", 1, True), ("srl", 1, False)]
+    assert steps == [
+        ("sft", 0, True),
+        ("sft", 1, True),
+        ("sft", 1, False),
+        ("srl", 0, True),
+        ("srl", 1, True),
+        ("srl", 1, False),
+    ]
     assert rows[-1]["srl/format_error_rate"] == 1.0
     groups = [json.loads(line) for line in (run / "samples/srl-000001.jsonl").read_text().splitlines()]
     assert len(groups) == 4  # two groups and one refill of two

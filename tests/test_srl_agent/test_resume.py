@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from srl_agent.testing import save_tiny
 
-TIMES = ("step_time", "runtime", "per_second")
+TIMES = ("step_time", "runtime", "per_second", "time/")
 STEPS = 9
 
 
@@ -36,6 +36,9 @@ def command(model: Path, run: Path) -> list[str]:
         "srl.learning_rate": 1e-2,
         "srl.max_completion_tokens": 8,
         "eval.every": 2,
+        "srl.dynamic_sampling.eps": 0.03,  # some groups are dropped, some rest, some are carried over
+        "srl.dynamic_sampling.max_oversampling": 3,
+        "srl.dynamic_sampling.rest_epochs": 1,
         "trainer.save_every": 3,
         "trainer.threads": 1,
         "stages": "[sft,srl]",

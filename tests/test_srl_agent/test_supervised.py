@@ -82,6 +82,7 @@ def test_the_trainer_s_loss_is_the_mean_over_the_learnt_tokens(tmp_path: Path) -
     rows = [supervised_row(byte_tokenizer(), Dialogue(TALK, places)) for places in ((2, 4), (2,))]
     config = Config(sft=SftConfig(batch_size=2, micro_batch_size=2))
     trainer = SupervisedTrainer(
+        config=config,
         model=tiny_model(),
         args=sft_arguments(config, tmp_path, 1, 1, False),
         train_dataset=Dataset.from_list(rows),

@@ -53,7 +53,7 @@ def test_tensorboard_shows_what_the_run_s_metrics_hold(tmp_path: Path, monkeypat
     )
     held = {(row["stage"], name, row["step"]): row[name] for row in rows for name in wanted if name in row}
     assert {name for _, name, _ in held} == set(wanted)
-    assert {step for stage, name, step in held if name == "held_out/reward"} == {0, 2}
+    assert {step for stage, name, step in held if (stage, name) == ("srl", "held_out/reward")} == {0, 2}
     for (stage, name, step), value in held.items():
         assert shown[stage][f"train/{name}", step] == pytest.approx(value, rel=1e-5), (stage, name, step)
 

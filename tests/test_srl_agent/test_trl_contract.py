@@ -32,6 +32,7 @@ USED_IN = {
         "compute_entropy=True",
         "num_items_in_batch",
         'inputs["advantages"]',
+        'old_per_token_logps = inputs.get("old_per_token_logps")',
         "completion_mask",
     ],
     "_generate_and_score_completions": [
@@ -67,6 +68,8 @@ def test_every_override_replaces_a_method_that_exists() -> None:
         "compute_loss",
         "_generate_single_turn",
         "_get_per_token_logps_and_entropies",
+        "_calculate_rewards",
+        "training_step",
         "_save_checkpoint",
     }
     assert hasattr(SFTTrainer, "_save_checkpoint")

@@ -11,10 +11,11 @@ import torch
 from datasets import Dataset
 
 from srl_agent.config import Config, DynamicSamplingConfig, ModelConfig, SrlConfig, TrainerConfig
-from srl_agent.dynamic_sampling import StepStream
+from srl_agent.dynamic_sampling import OLD_LOGPS, take_group
 from srl_agent.fill import Fill
-from srl_agent.stage_srl import training_rows
+from srl_agent.stage_grpo import training_rows
 from srl_agent.step_reward import StepReward
+from srl_agent.step_stream import StepStream
 from srl_agent.testing import ToyDomain, byte_tokenizer, tiny_model
 from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
 
@@ -30,11 +31,14 @@ def make_trainer(folder: Path, model: Any, loss_pass: Literal["shared", "plain"]
     fills: list[tuple[Fill, dict[str, float]]] = []
     trainer = SrlTrainer(
         config=config,
+        stage="srl",
         reward=StepReward(domain.scorer(config), tokenizer),
-        stream=StepStream([[row] for row in range(len(rows))], seed=0),
+        stream=StepStream(
+            [[row] for row in range(len(rows))], seed=0, rest_epochs=config.srl.dynamic_sampling.rest_epochs
+        ),
         on_fill=lambda step, fill, metrics: fills.append((fill, metrics)),
         model=model,
-        args=grpo_arguments(config, folder, 1, 1, False),
+        args=grpo_arguments(config, "srl", folder, 1, 1, False),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
     )
@@ -129,6 +133,49 @@ def test_a_batch_in_which_nothing_differs_moves_nothing(build: Build) -> None:
     found = gradients(trainer, trainer.compute_loss(trainer.model, batch))
     assert not any(bool(gradient.any()) for gradient in found)
     assert trainer.fills[0][1]["groups_used"] == 0
+
+
+def test_groups_that_a_batch_has_over_are_in_the_next_one(build: Build) -> None:
+    trainer = build(eps=0.0, max_oversampling=4.0)
+    trainer.oversampling.kept_ratio = 0.6  # as if two groups of five had been dropped
+    trainer._prepare_inputs([])
+    (fill, metrics), carried = trainer.fills[0], trainer.carried
+    assert len(fill.kept) == GROUPS + len(carried) > GROUPS
+    trainer._buffered_inputs = None
+    batch = trainer._prepare_inputs([])
+    assert trainer.fills[1][1]["groups_carried"] == len(carried) > metrics["groups_carried"]
+    first = carried[0]["completion_ids"]
+    assert torch.equal(batch["completion_ids"][:OUTPUTS, : first.shape[1]], first)
+
+
+@pytest.mark.parametrize("loss_pass", ["shared", "plain"])
+def test_a_carried_group_is_weighed_against_the_policy_that_sampled_it(build: Build, loss_pass: str) -> None:
+    """The clipped ratios of the first group are those of the weights before an update, of the others exactly 1."""
+    trainer = build(loss_pass, enabled=False)
+    trainer.carried = trainer._with_old_logps([take_group(trainer._prepare_inputs([]), 0, OUTPUTS)], {})
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    trainer._buffered_inputs = None
+    batch = trainer._prepare_inputs([])
+    old = batch[OLD_LOGPS].clone()
+    loss = trainer.compute_loss(trainer.model, batch)
+    width = batch["completion_ids"].shape[1]
+    ids, mask = (torch.cat([batch[f"prompt_{x}"], batch[f"completion_{x}"]], 1) for x in ("ids", "mask"))
+    logps = trainer._get_per_token_logps_and_entropies(trainer.model, ids, mask, width)[0]
+    ratios = torch.where(old.isnan(), torch.ones_like(logps), (logps - old).exp())
+    assert (ratios[:OUTPUTS] - 1).abs().max() > 1e-3
+    gains = torch.min(ratios * batch["advantages"][:, None], ratios.clamp(0.8, 1.2) * batch["advantages"][:, None])
+    weights = batch["completion_mask"]
+    expected = -((gains * weights).sum(1) / weights.sum(1)).mean()
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_steps_that_taught_nothing_rest(build: Build) -> None:
+    trainer = build(eps=0.03, max_refills=1, rest_epochs=1)
+    trainer._prepare_inputs([])
+    fill, metrics = trainer.fills[0]
+    assert 0 < metrics["resting"] == len(set(fill.dull)) == sum(not group["kept"] for group in fill.groups)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -1,0 +1,52 @@
+"""Score the policy on what is held out, during a stage, and remember which checkpoint did best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from srl_agent.stages import StageContext
+
+NEVER: tuple[int, Mapping[str, float], float] = (-1, {}, 0.0)
+"""A trainer's `evaluated` before an evaluation: (optimiser step, figures, the one that checkpoints compete by)."""
+Figures = Callable[[], dict[str, float]]
+"""Samples with the current weights and scores what is held out."""
+
+
+class Evaluation:
+    """The evaluations of one stage; `trainer` is any transformers Trainer of ours, with its `hooks`."""
+
+    def __init__(self, context: StageContext, trainer: Any, figures: Figures, best_by: str = "reward") -> None:
+        self.context, self.trainer, self.figures, self.best_by = context, trainer, figures, best_by
+
+    def begin(self) -> None:
+        """Log the figures of the weights that the stage starts from, taken over from the stage before where known."""
+        if self.context.steps.held_out:
+            self._log(0, self.context.known or self.figures())
+
+    def after(self, step: int) -> bool:
+        """Evaluate where it is due after an optimiser step; whether the weights are to be saved as the best so far."""
+        state, every = self.trainer.state, self.context.config.eval.every
+        due = step == state.max_steps or (every and step % every == 0)
+        if not due or not self.context.steps.held_out:
+            return False
+        figures = self.figures()
+        self._log(step, figures)
+        self.trainer.evaluated = (step, figures, figures[self.best_by])
+        if state.best_metric is not None and figures[self.best_by] <= state.best_metric:
+            return False
+        # transformers writes both into the checkpoint, and does not delete the one they name.
+        state.best_metric = figures[self.best_by]
+        state.best_model_checkpoint = str(self.context.folder / f"checkpoint-{step}")
+        return True
+
+    def _log(self, step: int, figures: Mapping[str, float]) -> None:
+        record = {f"held_out/{name}": value for name, value in figures.items()}
+        self.context.log(step, record)
+        self.trainer.hooks.track(self.trainer, record)
+        solved = f"solved {figures['solved']:.3f}, " if "solved" in figures else ""
+        self.context.progress.say(
+            f"held-out after {step} steps: {solved}reward {figures['reward']:.3f} +- {figures['reward_stderr']:.3f}, "
+            f"exact {figures['exact_match']:.3f}, format errors {figures['format_error_rate']:.3f} "
+            f"({len(self.context.steps.held_out)} expert steps x {self.context.config.eval.rollouts})"
+        )
