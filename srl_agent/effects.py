@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envs.pool import Pool
-from envs.state import act
+from envs.state import Effect, act, differences
 from envs.walks import Walks
 from srl_agent.errors import ScoreError
 from trajectories.records import Episode
@@ -25,11 +25,11 @@ class Deed:
 
 
 class Effects:
-    """Remembers what every action left, as a digest: the same call at the same step is not carried out again."""
+    """Remembers what every action left: the same call at the same step is not carried out again."""
 
     def __init__(self, walks: Walks, episodes: Mapping[str, Episode], pool: Pool) -> None:
         self._walks, self._episodes, self._pool = walks, episodes, pool
-        self._left: dict[Deed, bytes] = {}
+        self._left: dict[Deed, Effect] = {}
 
     def equivalent(self, pairs: Iterable[tuple[Deed, Deed]]) -> list[bool | None]:
         """Of each (policy's deed, expert's deed at that step) whether they do the same; None where a sandbox failed.
@@ -46,13 +46,13 @@ class Effects:
 
     def _same(self, policy: Deed, expert: Deed) -> bool | None:
         ours, theirs = self._left.get(policy), self._left.get(expert)
-        return None if ours is None or theirs is None else ours == theirs
+        return None if ours is None or theirs is None else not differences(ours, theirs)
 
-    def _carry_out(self, deed: Deed) -> bytes:
+    def _carry_out(self, deed: Deed) -> Effect:
         episode = self._episodes.get(deed.traj_id)
         if episode is None:
             raise ScoreError(f"reward.name: state needs the episode '{deed.traj_id}', which is not in data.path")
         with self._walks.before(episode, deed.step) as (tools, move):
             effect = act(tools, move(parse_action(deed.call)))
-        facts = (effect.exit_code, effect.output, sorted(effect.changed.items()), effect.shell)
-        return hashlib.sha256(repr(facts).encode(errors="surrogatepass")).digest()
+        output = hashlib.sha256("\n".join(effect.output).encode(errors="surrogatepass")).hexdigest()
+        return replace(effect, output=(output,))  # thousands of these are kept
