@@ -35,7 +35,7 @@ CROWD = (
     *("at once", "all ready s", "one ready s", "times as fast as one by one", "commands/s", "commands/s, one alone"),
     *("host PSS MB each", "cgroup MB each", "MemAvailable MB each"),
 )
-KINDS = {"container": "containers", "image": "images", "volume": "volumes", "folder": "folders"}
+KINDS = {"container": "containers", "image": "images", "folder": "folders"}
 
 
 def main() -> None:

@@ -63,7 +63,6 @@ class BubblewrapBackend:
 
     def start(self, spec: Spec) -> BubblewrapSandbox:
         """A running sandbox. SandboxError where a directory of the image is missing."""
-        state_root().mkdir(mode=0o700, parents=True, exist_ok=True)
         _reap_once()
         check_disk(str(state_root()))
         image = [Path(name) for name in spec.image.split(":")] if spec.image else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -33,9 +34,11 @@ class Cgroup:
     def kill(self) -> None:
         """Kill whatever is in it."""
         for folder in self.folders:
-            for pid in (folder / "cgroup.procs").read_text(encoding="ascii").split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+            # Gone already: another process removes what the same dead run left.
+            with contextlib.suppress(FileNotFoundError):
+                for pid in (folder / "cgroup.procs").read_text(encoding="ascii").split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
     def remove(self) -> None:
         """Kill what is in it and remove it. OSError where that does not succeed within two seconds."""
@@ -52,6 +55,15 @@ class Cgroup:
                         raise
                     self.kill()
                     time.sleep(0.01)
+
+
+def find_cgroups(folder_name: str, top: Path = TOP) -> Cgroup:
+    """The groups of a store's sandboxes: those of exactly its folder's name, with or without a number behind it."""
+    # Version 2 has them under whatever group their process was in.
+    pattern = "**/srl-agent" if (top / "cgroup.controllers").exists() else "*/srl-agent"
+    wanted = re.compile(rf"{re.escape(folder_name)}(-\d+)?")
+    found = [path for above in top.glob(pattern) for path in above.iterdir() if wanted.fullmatch(path.name)]
+    return Cgroup(tuple(sorted(found)), ())
 
 
 def make_cgroup(name: str, limits: Limits, top: Path = TOP) -> Cgroup:

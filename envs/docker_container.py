@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,8 @@ def _engine_has_quotas() -> bool:
 
 
 def _create(image: str, spec: Spec, owner: Owner, hardening: Hardening, ttl: float, storage: Mapping[str, str]) -> str:
-    api = engine().api
-    answer = api.create_container(
+    name = f"srl-agent-{uuid.uuid4().hex}"
+    answer = engine().api.create_container(
         image,
         [
             "-c",
@@ -68,7 +69,8 @@ def _create(image: str, spec: Spec, owner: Owner, hardening: Hardening, ttl: flo
         user=hardening.user,
         environment=dict(spec.environment),
         working_dir=spec.workdir,
-        labels=to_labels(owner),
+        name=name,
+        labels=to_labels(owner, name),
         # A person's `docker stop`, and the engine's own when it ends, are instant.
         stop_signal="SIGKILL",
         use_config_proxy=False,

@@ -19,7 +19,7 @@ from envs.docker_engine import again, engine, engine_errors
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.hygiene import REMOVERS, SNAPSHOTS
-from envs.owner import Owner
+from envs.owner import NAMED, Owner
 
 if TYPE_CHECKING:
     from envs.docker_backend import DockerBackend
@@ -106,7 +106,9 @@ class DockerSandbox:
         if image in self._family.snapshots:
             return image  # The name says what is in it; a second commit would take the tag from the first.
         with engine_errors("a snapshot"):
-            engine().api.commit(self.container, SNAPSHOTS, tag, pause=False)
+            # The container's labels are the image's too, but for its name; the comment is what none inherits from it.
+            label = f'LABEL "{NAMED}"="{image}"'
+            engine().api.commit(self.container, SNAPSHOTS, tag, message=image, changes=[label], pause=False)
         self._family.snapshots.add(image)
         return image
 

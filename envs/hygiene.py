@@ -1,33 +1,39 @@
 """What sandboxes left on this host, whose it is, and the removal of what a dead run left.
 
-A thing is removed only when its own label says that its owner is dead (`envs.owner`); what carries no label of ours
-is not even listed. Left out: processes of the `local` backend, which isolates nothing.
+A thing is removed only when its own record says that its owner is dead (`envs.owner`); what carries no record of ours,
+or one that it inherited, is not even listed. Left out: processes of the `local` backend, which isolates nothing, and
+other users' folders.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker.errors
 
+from envs.cgroups import find_cgroups
 from envs.docker_engine import again, engine, engine_errors, is_local, why_no_engine
 from envs.errors import SandboxError
-from envs.owner import Owner, cause_of_death, folder_cause_of_death, from_labels, read_owner
+from envs.owner import FOLDER_NAME, NAMED, Owner, cause_of_death, folder_cause_of_death, from_labels, read_owner
 
 OWNED = "srl-agent.run_id"
 """A label that each record has: the engine filters by it."""
 SNAPSHOTS = "srl-agent/snapshot"
-"""Repository of the images that snapshots make. Another image with our labels was made by hand from a sandbox."""
+"""Repository of the images that snapshots make."""
 RESERVE_MB = 2048
 """Free disk below which no sandbox is started."""
 MIB = 1 << 20
+OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Leftover:
     """One thing that a sandbox made."""
 
     kind: str
-    """container, image, volume or folder."""
+    """container, image or folder."""
     name: str
     """Identifier within its kind."""
     owner: Owner | None
@@ -51,30 +57,56 @@ def find_leftovers() -> list[Leftover]:
 
 
 def docker_leftovers() -> Iterator[Leftover]:
-    """Containers, snapshot images and volumes with our labels. SandboxError when the engine fails."""
+    """Containers and snapshot images with our labels. SandboxError when the engine fails."""
     api, ours = engine().api, {"label": OWNED}
     with engine_errors("listing what sandboxes left"):
         # Containers first: an image in use cannot be removed.
         for row in api.containers(all=True, filters=ours):
-            yield from _labelled("container", row["Id"], row.get("Labels"), str(row.get("Status", "")))
+            if f"/{_own_name(row)}" in (row.get("Names") or []):
+                yield from _labelled("container", row["Id"], row, str(row.get("Status", "")))
         for row in api.images(filters=ours):
-            tags = [tag for tag in row.get("RepoTags") or [] if tag != "<none>:<none>"]
             detail = f"{row.get('Size', 0) / 1e6:.0f} MB with its base"
-            for name in [tag for tag in tags if tag.startswith(SNAPSHOTS + ":")] if tags else [row["Id"]]:
-                yield from _labelled("image", name, row.get("Labels"), detail)
-        for row in api.volumes(filters=ours).get("Volumes") or []:
-            yield from _labelled("volume", row["Name"], row.get("Labels"), "")
+            tags = [tag for tag in row.get("RepoTags") or [] if tag != "<none>:<none>"]
+            if _own_name(row) in tags:
+                yield from _labelled("image", _own_name(row), row, detail)
+            # Labels are inherited, the comment of a commit is not.
+            elif not tags and _comment(row["Id"]) == _own_name(row):
+                yield from _labelled("image", row["Id"], row, detail)
 
 
-def _labelled(kind: str, name: str, labels: Mapping[str, str] | None, detail: str) -> Iterator[Leftover]:
-    owner = from_labels(labels)
+def _own_name(row: Mapping[str, Any]) -> str:
+    """The name of what the labels were written for."""
+    return str((row.get("Labels") or {}).get(NAMED, "?"))
+
+
+def _comment(image: str) -> str:
+    try:
+        return str(engine().images.get(image).attrs.get("Comment", ""))
+    except docker.errors.NotFound:
+        return ""
+
+
+def _labelled(kind: str, name: str, row: Mapping[str, Any], detail: str) -> Iterator[Leftover]:
+    owner = from_labels(row.get("Labels"))
     if owner:
         yield Leftover(kind, name, owner, cause_of_death(owner), detail)
 
 
 def state_root() -> Path:
-    """Where folders of sandboxes stand: SRL_AGENT_STATE, else one of this user's in the folder for temporary files."""
-    return Path(os.environ.get("SRL_AGENT_STATE") or f"{tempfile.gettempdir()}/srl-agent-{os.getuid()}")
+    """Where folders of sandboxes stand, made when it is missing.
+
+    SRL_AGENT_STATE, else one of this user's in the folder for temporary files. SandboxError for one in which others may
+    write: they could put there what we would remove, and what we would trust.
+    """
+    root = Path(os.environ.get("SRL_AGENT_STATE") or f"{tempfile.gettempdir()}/srl-agent-{os.geteuid()}")
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found, user = root.stat(), os.geteuid()
+    if {root.lstat().st_uid, found.st_uid} != {user} or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SandboxError(
+            f"{root} (mode {stat.filemode(found.st_mode)}, user {found.st_uid}) is not user {user}'s alone; let "
+            "SRL_AGENT_STATE name a folder in which nobody else may write"
+        )
+    return root.resolve()
 
 
 def folder_leftovers(root: Path) -> Iterator[Leftover]:
@@ -107,62 +139,51 @@ def _remove_from_engine(kind: str, call: Callable[[Any], object]) -> Callable[[s
 def remove_folder(name: str) -> None:
     """End the processes of the cgroups named after a folder, detach what is mounted under it, and delete it."""
     folder = Path(name)
-    for group in sorted(_cgroups(folder.name), reverse=True):
-        _end_cgroup(group)
-    for point in _mounts_under(folder):
+    # A folder of another name has no control groups, and one of ours none but its own.
+    if FOLDER_NAME.fullmatch(folder.name):
+        try:
+            find_cgroups(folder.name).remove()
+        except OSError as error:
+            raise SandboxError(f"a control group of {folder} cannot be removed: {error}") from error
+    for point in mounts_under(folder):
         subprocess.run(["umount", "-l", point], capture_output=True, check=False, timeout=30)
-    if remaining := _mounts_under(folder):
-        raise SandboxError(f"{folder}: {remaining[0]} cannot be detached; as root: umount -l {remaining[0]}")
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SandboxError(f"{folder} cannot be removed: {error.strerror}; as root: rm -rf {folder}") from error
+    if remaining := mounts_under(folder):
+        mounted = os.fsdecode(remaining[0])
+        raise SandboxError(f"{folder}: {mounted} cannot be detached; as root: umount -l {shlex.quote(mounted)}")
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:  # Another process removes the same; whoever is last sees it through.
+            continue
+        except OSError as error:
+            raise SandboxError(f"{folder} cannot be removed: {error.strerror}; as root: rm -rf {folder}") from error
 
 
-def _cgroups(name: str) -> list[Path]:
-    """Control groups that belong to a folder: `srl-agent/<its name>...`, under version 1 in each hierarchy."""
-    top = Path("/sys/fs/cgroup")
-    return [
-        path for pattern in ("srl-agent", "*/srl-agent") for path in top.glob(f"{pattern}/{name}*") if path.is_dir()
-    ]
-
-
-def _end_cgroup(group: Path) -> None:
-    """Kill what is in a group and remove it; a group that is not empty yet is left for the next try."""
-    for line in (group / "cgroup.procs").read_text(encoding="ascii").split() if group.is_dir() else []:
-        subprocess.run(["kill", "-9", line], capture_output=True, check=False)
-    try:
-        group.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SandboxError(f"control group {group} cannot be removed: {error.strerror}") from error
-
-
-def _mounts_under(folder: Path) -> list[str]:
+def mounts_under(folder: Path) -> list[bytes]:
     """Mount points at or under a folder, the deepest first (proc(5): blanks in them are written `\\040`)."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    points = [line.split(" ")[4].encode("utf-8", "surrogateescape").decode("unicode_escape") for line in lines]
-    prefix = str(folder)
-    return sorted((p for p in points if p == prefix or p.startswith(prefix + "/")), key=len, reverse=True)
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    points = [OCTAL.sub(lambda found: bytes([int(found[1], 8)]), line.split(b" ")[4]) for line in lines]
+    prefix = os.fsencode(folder)
+    return sorted((p for p in points if p == prefix or p.startswith(prefix + b"/")), key=len, reverse=True)
 
 
 REMOVERS: Mapping[str, Callable[[str], None]] = {
     "container": _remove_from_engine("container", lambda name: engine().api.remove_container(name, force=True, v=True)),
     "image": _remove_from_engine("image", lambda name: engine().api.remove_image(name, force=False)),
-    "volume": _remove_from_engine("volume", lambda name: engine().api.remove_volume(name, force=True)),
     "folder": remove_folder,
 }
 
 
-def reap(leftovers: list[Leftover] | None = None) -> tuple[list[Leftover], list[str]]:
+def to_remove(leftovers: Iterable[Leftover], *, all_users: bool = False) -> list[Leftover]:
+    """What dead owners left, of this user's alone unless `all_users`."""
+    user = os.geteuid()
+    return [one for one in leftovers if one.dead and (all_users or one.owner is None or one.owner.uid == user)]
+
+
+def reap(leftovers: Iterable[Leftover], *, all_users: bool = False) -> tuple[list[Leftover], list[str]]:
     """Remove what dead owners left; returns what was removed, and why the rest could not be."""
     removed, failures = [], []
-    for leftover in find_leftovers() if leftovers is None else leftovers:
-        if not leftover.dead:
-            continue
+    for leftover in to_remove(leftovers, all_users=all_users):
         try:
             remove(leftover)
             removed.append(leftover)

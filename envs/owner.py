@@ -1,7 +1,8 @@
 """Who owns what a sandbox leaves on the host: a record of labels, written with each thing, and whether its owner lives.
 
-Everything of ours carries this record: containers, snapshot images and volumes as labels, directories as the file
-`owner.json`. What carries none, or one that cannot be read, is never ours to remove.
+Everything of ours carries this record: containers and snapshot images as labels, directories as the file `owner.json`.
+What carries none, or one that cannot be read, is never ours to remove. Labels are inherited, by an image from the
+container it is made of and by a container from its image, so that one of them names the very thing it was written for.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ from pathlib import Path
 
 PREFIX = "srl-agent."
 """Before each label's name."""
+NAMED = PREFIX + "name"
+"""The label that holds the name of what carries it; another name there is inherited, and says nothing."""
 OWNER_FILE = "owner.json"
-FOLDER_NAME = re.compile(r"([0-9a-f]{10})-(\d+)-(\d+)-[0-9a-f]{8}")
+FOLDER_NAME = re.compile(r"([0-9a-f]{10})-(\d{1,7})-(\d+)-[0-9a-f]{8}")
 """Boot, process id, its start time, a random part."""
+MOST_PID = 1 << 22
+"""Linux numbers processes below this (proc(5), pid_max)."""
 DEFAULT_TTL = 86_400.0
 """Seconds after which what an owner out of sight left is given up."""
 
@@ -41,6 +46,8 @@ class Owner:
     pid: int
     started: int
     """Clock ticks from boot to the start of the process (proc(5), field 22 of stat): a pid alone is used again."""
+    uid: int
+    """The host's user: what one user's run left is for that user to remove."""
     expires: float
     """Seconds since 1970; 0: never. It counts only where the process cannot be looked up."""
 
@@ -51,7 +58,7 @@ def this_owner(run_id: str = "", ttl: float = DEFAULT_TTL) -> Owner:
     started = start_time(pid)
     host, boot_id, pid_space = here()
     run_id = run_id or f"process-{pid}-{started}"
-    return Owner(run_id, host, boot_id, pid_space, pid, started, time.time() + ttl if ttl else 0.0)
+    return Owner(run_id, host, boot_id, pid_space, pid, started, os.geteuid(), time.time() + ttl if ttl else 0.0)
 
 
 @functools.cache
@@ -67,7 +74,8 @@ def here() -> tuple[str, str, str]:
 
 def _content(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="ascii").strip()
+        # A program's name, in /proc/PID/stat, may be any bytes.
+        return Path(path).read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return ""
 
@@ -77,6 +85,20 @@ def start_time(pid: int) -> int:
     # The name of the program, in parentheses, may hold anything, a parenthesis and a blank included.
     fields = _content(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return int(fields[19]) if len(fields) > 19 and fields[0] not in "ZX" else 0
+
+
+def is_alive(pid: int, started: int) -> bool:
+    """Whether that process lives, or may: of another user's, where /proc hides them, only the number can be seen."""
+    found = start_time(pid)
+    if found:
+        return found == started
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return False  # A zombie of this user's, whose entry in /proc no option hides.
 
 
 def cause_of_death(owner: Owner, now: float | None = None) -> str:
@@ -89,15 +111,16 @@ def cause_of_death(owner: Owner, now: float | None = None) -> str:
     if owner.host == host and owner.boot_id and owner.boot_id != boot_id:
         return "its host was started again"
     if (owner.host, owner.boot_id, owner.pid_space) == (host, boot_id, pid_space) and boot_id:
-        return "" if start_time(owner.pid) == owner.started else f"process {owner.pid} is gone"
+        return "" if is_alive(owner.pid, owner.started) else f"process {owner.pid} is gone"
     if owner.expires and (time.time() if now is None else now) > owner.expires:
         return "its time is up"
     return ""
 
 
-def to_labels(owner: Owner) -> dict[str, str]:
-    """The record as labels of a container, an image or a volume."""
-    return {PREFIX + name: str(value) for name, value in asdict(owner).items()}
+def to_labels(owner: Owner, name: str = "") -> dict[str, str]:
+    """The record as labels of the container or the image of that name."""
+    labels = {PREFIX + field: str(value) for field, value in asdict(owner).items()}
+    return labels | ({NAMED: name} if name else {})
 
 
 def from_labels(labels: Mapping[str, str] | None) -> Owner | None:
@@ -106,10 +129,13 @@ def from_labels(labels: Mapping[str, str] | None) -> Owner | None:
         return None
     try:
         text = {name: labels[PREFIX + name] for name in Owner.__slots__}
-        numbers = int(text.pop("pid")), int(text.pop("started")), float(text.pop("expires"))
+        pid, started, uid = (int(text.pop(name)) for name in ("pid", "started", "uid"))
+        expires = float(text.pop("expires"))
     except (KeyError, TypeError, ValueError):
         return None
-    return Owner(text["run_id"], text["host"], text["boot_id"], text["pid_space"], *numbers)
+    if not 0 < pid <= MOST_PID:
+        return None
+    return Owner(text["run_id"], text["host"], text["boot_id"], text["pid_space"], pid, started, uid, expires)
 
 
 def make_owned_folder(root: Path, owner: Owner) -> Path:
@@ -131,7 +157,7 @@ def folder_cause_of_death(folder: Path) -> str:
         return cause_of_death(owner)
     named = FOLDER_NAME.fullmatch(folder.name)
     maker = this_owner()
-    if not named or named[1] != _boot(maker) or start_time(int(named[2])) == int(named[3]):
+    if not named or named[1] != _boot(maker) or is_alive(int(named[2]), int(named[3])):
         return ""
     return f"process {named[2]} is gone"
 

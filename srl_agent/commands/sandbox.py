@@ -1,26 +1,33 @@
-"""`srl-agent sandbox`: list what sandboxes left, remove what is nobody's any more, and say which backends work here."""
+"""`srl-agent sandbox`: what sandboxes left and its removal, which backends work here, and images of one's own."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from envs.errors import SandboxError
+
 UNUSABLE = 1
-"""Exit status: something could not be removed, or no backend that isolates works here."""
+"""Exit status: something could not be looked at or removed, or no backend that isolates works here."""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add `sandbox` with its commands to what `ArgumentParser.add_subparsers` returned."""
     parser = subparsers.add_parser("sandbox", help="list and clean what sandboxes left; say which backends work here")
     commands = parser.add_subparsers(dest="sandbox_command", metavar="COMMAND", required=True)
-    ls = commands.add_parser("ls", help="containers, snapshots, volumes and folders of living and dead runs")
+    ls = commands.add_parser("ls", help="containers, snapshots and folders of living and dead runs")
     ls.add_argument("--json", action="store_true", help="one JSON record a line")
     clean = commands.add_parser("clean", help="remove what dead runs left; living ones and others' are not touched")
     clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
+    clean.add_argument(
+        "--all-users", action="store_true", help="as root: what other users' dead runs left in the engine, too"
+    )
     commands.add_parser("doctor", help="for each backend: works or why not, and what it does not isolate")
 
 
@@ -32,14 +39,24 @@ def run(args: argparse.Namespace) -> int:
 def _ls(args: argparse.Namespace) -> int:
     import json
 
-    from envs.hygiene import find_leftovers
+    found, status = _look()
+    for leftover in found:
+        print(json.dumps(asdict(leftover)) if args.json else _line(leftover))
+    if not found and not args.json:
+        print("sandboxes have left nothing here, and none is running")
+    return status
 
-    for leftover in find_leftovers():
-        if args.json:
-            print(json.dumps(asdict(leftover)))
-        else:
-            print(_line(leftover))
-    return 0
+
+def _look() -> tuple[list[Any], int]:
+    """What sandboxes left, and the exit status: not 0 where an engine was named and does not answer."""
+    from envs.docker_engine import why_no_engine
+    from envs.hygiene import docker_leftovers, folder_leftovers, state_root
+
+    found = list(folder_leftovers(state_root()))
+    if obstacle := why_no_engine():
+        print(f"docker was not looked at: {obstacle}", file=sys.stderr)
+        return found, UNUSABLE if os.environ.get("DOCKER_HOST") else 0
+    return [*found, *docker_leftovers()], 0
 
 
 def _line(leftover: Any) -> str:
@@ -50,19 +67,23 @@ def _line(leftover: Any) -> str:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    from envs.hygiene import find_leftovers, reap
+    from envs.hygiene import reap, to_remove
 
-    found = find_leftovers()
-    if args.dry_run:
-        for leftover in found:
-            print(f"{'would remove' if leftover.dead else 'would keep'}  {_line(leftover)}")
-        return 0
-    removed, failures = reap(found)
-    for line in [f"removed  {_line(leftover)}" for leftover in removed] + [f"failed   {why}" for why in failures]:
+    if args.all_users and os.geteuid() != 0:
+        raise SandboxError("--all-users removes what belongs to other users: run it as root, or leave it out")
+    found, status = _look()
+    removed, failures = to_remove(found, all_users=args.all_users), list[str]()
+    if not args.dry_run:
+        removed, failures = reap(removed, all_users=True)
+    verb = "would remove" if args.dry_run else "removed"
+    for line in [f"{verb}  {_line(leftover)}" for leftover in removed] + [f"failed   {why}" for why in failures]:
         print(line)
-    kept = sum(not leftover.dead for leftover in found)
-    print(f"{len(removed)} removed, {len(failures)} could not be, {kept} of living runs kept")
-    return UNUSABLE if failures else 0
+    living = sum(not leftover.dead for leftover in found)
+    others = len(found) - living - len(removed) - len(failures)
+    parts = [f"{len(removed)} {'to remove' if args.dry_run else 'removed'}", f"{len(failures)} could not be"]
+    parts += [f"{living} of living runs kept", f"{others} of other users' dead runs kept (as root: --all-users)"]
+    print(", ".join(parts[: 4 if others else 3]))
+    return UNUSABLE if failures else status
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -94,8 +115,7 @@ def _facts() -> dict[str, str]:
         facts["engine"] = f"{info.get('ServerVersion')}, storage {info.get('Driver')}, rootless {_rootless(info)}"
         disk = engine_disk()
         facts["disk"] = f"{free_mb(disk)} MB free in {disk}" if disk else "the engine's disk is on another machine"
-    root = state_root()
-    facts["state"] = f"{free_mb(str(root if root.exists() else root.parent))} MB free where {root} is"
+    facts["state"] = f"{free_mb(str(state_root()))} MB free where {state_root()} is"
     found = find_leftovers()
     dead = sum(bool(leftover.dead) for leftover in found)
     facts["leftovers"] = f"{dead} of dead runs (srl-agent sandbox clean), {len(found) - dead} of living ones"

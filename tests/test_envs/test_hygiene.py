@@ -1,110 +1,122 @@
-"""A parent killed at any point leaves nothing after the next start, and nothing of a living or a strange owner goes."""
+"""What dead runs left is removed, and nothing of a living, a strange or another user's."""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import subprocess
 import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from envs.base import Backend, Spec
+from envs.cgroups import find_cgroups
+from envs.docker_backend import DockerBackend
 from envs.docker_engine import engine
 from envs.errors import SandboxError
 from envs.hygiene import (
     Leftover,
     check_disk,
     docker_leftovers,
-    find_leftovers,
     folder_leftovers,
     reap,
     remove,
     remove_folder,
+    state_root,
 )
 from envs.owner import make_owned_folder, this_owner, to_labels
 
-VICTIM = """
-import sys
-from envs.base import Limits, Spec
-from envs.docker_backend import DockerBackend
-print("begun", flush=True)
-sandbox = DockerBackend().start(Spec(sys.argv[1], run_id=sys.argv[2]))
-while True:
-    sandbox.run("setsid sleep 1000 & echo x >> /testbed/x")
-    fork = sandbox.fork(sandbox.snapshot())
-    fork.run("cat x")
-    fork.close()
+MOUNTS = """
+import sys; from pathlib import Path; from envs.hygiene import mounts_under
+print(mounts_under(Path(sys.argv[1])))
 """
-NEXT = """
-import sys
-from envs.base import Spec
-from envs.docker_backend import DockerBackend
-sandbox = DockerBackend().start(Spec(sys.argv[1], run_id=sys.argv[2]))
-sandbox.run("true")
-sandbox.close()
+REAPER = """
+import sys; from pathlib import Path; from envs.hygiene import folder_leftovers, reap
+print(reap(folder_leftovers(Path(sys.argv[1])))[1])
 """
 
 
-def mine(run_id: str) -> list[Leftover]:
-    return [left for left in find_leftovers() if left.owner and left.owner.run_id == run_id]
+@pytest.fixture
+def remains(docker_image: str) -> Iterator[Callable[..., str]]:
+    """Makes a container with labels, never started; removed at the end, whatever the test did."""
+    made = []
+
+    def make(labels: Mapping[str, str], name: str, image: str = docker_image) -> str:
+        container = engine().api.create_container(image, ["true"], labels=dict(labels), name=name)
+        made.append(container["Id"])
+        return str(container["Id"])
+
+    yield make
+    for container in made:
+        remove(Leftover("container", container, None, "the test is over"))
 
 
-def kill_and_start_again(image: str, run_id: str, seconds: float) -> list[Leftover]:
-    """Kill a run after so many seconds, start the next one, and return what is left of both."""
-    with subprocess.Popen([sys.executable, "-c", VICTIM, image, run_id], stdout=subprocess.PIPE) as victim:
-        assert victim.stdout is not None
-        victim.stdout.readline()
-        try:
-            victim.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.kill(victim.pid, signal.SIGKILL)
-        assert victim.wait() == -signal.SIGKILL
-    subprocess.run([sys.executable, "-c", NEXT, image, run_id], check=True, timeout=120)
-    return mine(run_id)
+def found(run_id: str) -> list[Leftover]:
+    return [left for left in docker_leftovers() if left.owner and left.owner.run_id == run_id]
 
 
-def test_a_parent_killed_five_times_leaves_nothing_after_the_next_start(docker_image: str) -> None:
-    moments = random.Random(5)
-    left = [kill_and_start_again(docker_image, "killed-5", moments.uniform(0.0, 1.5)) for _ in range(5)]
-    assert left == [[]] * 5
+def new_name() -> str:
+    return f"srl-agent-test-{uuid.uuid4().hex}"
 
 
-@pytest.mark.slow
-def test_a_parent_killed_fifty_times_leaves_nothing_after_the_next_start(docker_image: str) -> None:
-    moments = random.Random(50)
-    left = [kill_and_start_again(docker_image, "killed-50", moments.uniform(0.0, 2.5)) for _ in range(50)]
-    assert left == [[]] * 50
+def test_only_what_a_dead_owner_of_this_user_labelled_is_reaped(remains: Callable[..., str]) -> None:
+    alive = this_owner(uuid.uuid4().hex)
+    dead = replace(alive, started=1)
+    ids = {}
+    for who, owner in (("alive", alive), ("dead", dead), ("another user's", replace(dead, uid=os.geteuid() + 1))):
+        name = new_name()
+        ids[remains(to_labels(owner, name), name)] = who
+    leftovers = found(alive.run_id)
+    assert sorted(ids[left.name] for left in leftovers) == sorted(ids.values())
+    removed, failures = reap(leftovers)
+    assert ([ids[left.name] for left in removed], failures) == (["dead"], [])
+    assert sorted(ids[left.name] for left in found(alive.run_id)) == ["alive", "another user's"]
+    removed, _ = reap(found(alive.run_id), all_users=True)
+    assert [ids[left.name] for left in removed] == ["another user's"]
 
 
-def test_only_what_a_dead_owner_labelled_is_reaped(docker_image: str) -> None:
-    alive = this_owner("volumes")
-    labels = {
-        "srl-agent-test-alive": to_labels(alive),
-        "srl-agent-test-dead": to_labels(replace(alive, started=1)),
-        "srl-agent-test-strange": {"srl-agent.run_id": "volumes"},
-    }
-    volumes = {name: engine().volumes.create(name, labels=label) for name, label in labels.items()}
+def test_labels_without_the_name_of_what_carries_them_are_not_ours(remains: Callable[..., str]) -> None:
+    owner = this_owner(uuid.uuid4().hex)
+    remains(to_labels(owner), new_name())
+    remains(to_labels(owner, new_name()), new_name())
+    assert found(owner.run_id) == []
+
+
+def test_what_a_person_makes_of_a_sandbox_or_its_snapshot_is_not_ours(
+    docker_image: str, remains: Callable[..., str]
+) -> None:
+    run_id = uuid.uuid4().hex
+    sandbox = DockerBackend().start(Spec(docker_image, run_id=run_id))
+    snapshot = sandbox.snapshot()
+    ours = {sandbox.container, snapshot}
+    images = [engine().api.commit(sandbox.container, "srl-agent-test-kept", run_id)["Id"]]
     try:
-        removed, failures = reap([left for left in docker_leftovers() if left.name in volumes])
-        assert ([left.name for left in removed], failures) == (["srl-agent-test-dead"], [])
-        left = {volume.name for volume in engine().volumes.list()} & set(volumes)
-        assert left == {"srl-agent-test-alive", "srl-agent-test-strange"}
+        images.append(engine().api.commit(sandbox.container)["Id"])
+        theirs = [remains({}, new_name(), image) for image in (*images, snapshot)]
+        images += [engine().api.commit(container)["Id"] for container in theirs]
+        assert {left.name for left in found(run_id)} == ours
     finally:
-        for name in labels:
-            remove(Leftover("volume", name, alive, "the test is over"))
+        for container in theirs:
+            remove(Leftover("container", container, None, "the test is over"))
+        sandbox.close()
+        for image in reversed(images):
+            remove(Leftover("image", image, None, "the test is over"))
 
 
-def test_an_image_that_a_person_made_of_a_sandbox_is_not_ours(docker_image: str) -> None:
-    container = engine().api.create_container(docker_image, labels=to_labels(this_owner("kept")))
+def test_a_snapshot_that_lost_its_tag_is_still_ours(docker_image: str) -> None:
+    run_id = uuid.uuid4().hex
+    sandbox = DockerBackend().start(Spec(docker_image, run_id=run_id))
     try:
-        engine().api.commit(container["Id"], "srl-agent-test-kept", "1")
-        assert [left.kind for left in mine("kept")] == ["container"]
+        name = sandbox.snapshot("same")
+        image = engine().images.get(name).id
+        engine().api.commit(sandbox.container, *name.split(":"))  # Takes the tag from it.
+        assert image in [left.name for left in found(run_id)]
     finally:
-        engine().api.remove_container(container["Id"])
-        engine().api.remove_image("srl-agent-test-kept:1")
+        sandbox.close()
+        remove(Leftover("image", str(image), None, "the test is over"))
 
 
 def test_folders_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
@@ -128,8 +140,81 @@ def test_what_is_mounted_in_a_folder_is_detached_and_its_content_spared(tmp_path
     assert (folder.exists(), (outside / "kept").exists()) == (False, True)
 
 
+def test_a_mount_under_a_folder_of_any_name_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "ünï ☃\\"
+    (folder / "mount").mkdir(parents=True)
+    mount = 'mount -t tmpfs none "$1/mount" && exec "$2" -c "$3" "$1"'
+    words = ["unshare", "--mount", "--user", "--map-root-user", "sh", "-c", mount, "sh", folder, sys.executable, MOUNTS]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[os.fsencode(folder / 'mount')]}\n"
+
+
+def test_a_folders_control_groups_are_those_of_its_very_name(tmp_path: Path) -> None:
+    name = make_owned_folder(tmp_path, this_owner()).name
+    for group in (name, f"{name}-3", f"{name}-x", f"{name}0", f"x{name}", f"{name}-3-4"):
+        (tmp_path / "top" / "memory" / "srl-agent" / group).mkdir(parents=True)
+    groups = find_cgroups(name, tmp_path / "top").folders
+    assert [group.name for group in groups] == [name, f"{name}-3"]
+
+
+def test_groups_of_version_2_are_found_wherever_they_could_be_made(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").touch()
+    group = tmp_path / "user.slice" / "srl-agent" / "x-1"
+    group.mkdir(parents=True)
+    assert find_cgroups("x", tmp_path).folders == (group,)
+
+
+def test_removing_a_folder_of_another_name_ends_no_sandbox(system: tuple[str, Backend, Spec], tmp_path: Path) -> None:
+    _, backend, spec = system
+    sandbox = backend.start(replace(spec, run_id=uuid.uuid4().hex))
+    try:
+        for prefix in ("", "-", "[0-9a-f]*", *(str(path.name)[:5] for path in state_root().iterdir())):
+            (tmp_path / f"x{prefix}").mkdir()
+            remove_folder(str(tmp_path / f"x{prefix}"))
+        assert sandbox.run("echo alive").output == "alive\n"
+    finally:
+        sandbox.close()
+
+
+def test_four_processes_reap_the_same_folders(tmp_path: Path) -> None:
+    for _ in range(150):
+        folder = make_owned_folder(tmp_path, replace(this_owner(), started=1))
+        (folder / "deep" / "er").mkdir(parents=True)
+        (folder / "deep" / "er" / "file").touch()
+    words = [sys.executable, "-c", REAPER, str(tmp_path)]
+    reapers = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [reaper.communicate() for reaper in reapers] == [("[]\n", "")] * 4
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702])
+def test_a_state_folder_in_which_others_may_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(mode)
+    monkeypatch.setenv("SRL_AGENT_STATE", str(tmp_path / "state"))
+    with pytest.raises(SandboxError, match="SRL_AGENT_STATE"):
+        state_root()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away needs root")
+def test_a_state_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRL_AGENT_STATE", str(tmp_path / "link"))
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    assert state_root() == tmp_path / "state"
+    os.lchown(tmp_path / "link", 65534, 65534)
+    with pytest.raises(SandboxError, match="not user 0's alone"):
+        state_root()
+    os.lchown(tmp_path / "link", 0, 0)
+    os.chown(tmp_path / "state", 65534, 65534)
+    with pytest.raises(SandboxError, match="not user 0's alone"):
+        state_root()
+
+
 def test_removing_what_is_gone_is_no_error(docker_image: str, tmp_path: Path) -> None:
-    for kind, name in (("container", "0" * 64), ("image", "srl-agent/snapshot:gone"), ("volume", "srl-agent-gone")):
+    for kind, name in (("container", "0" * 64), ("image", "srl-agent/snapshot:gone")):
         remove(Leftover(kind, name, None, "dead"))
     remove(Leftover("folder", str(tmp_path / "gone"), None, "dead"))
 

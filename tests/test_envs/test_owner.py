@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,12 +18,49 @@ from envs.owner import (
     cause_of_death,
     folder_cause_of_death,
     from_labels,
+    is_alive,
     make_owned_folder,
     read_owner,
+    start_time,
     this_owner,
     to_labels,
     write_owner,
 )
+
+AS_ANOTHER_USER = """
+import os, sys
+from envs.owner import is_alive, start_time
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+pid, started = map(int, sys.argv[1:])
+print(start_time(pid), is_alive(pid, started), is_alive(4194304, 1))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_an_owner_whom_proc_hides_is_alive() -> None:
+    owner = this_owner()
+    hide = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
+    words = [*hide, sys.executable, "-c", AS_ANOTHER_USER, str(owner.pid), str(owner.started)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("0 True False\n", "")
+
+
+def test_a_program_of_any_name_is_found(tmp_path: Path) -> None:
+    program = os.fsencode(tmp_path) + b"/t\xe9st) R"
+    shutil.copy(shutil.which("sleep") or "", program)
+    with subprocess.Popen([program, "60"]) as process:
+        started = start_time(process.pid)
+        process.kill()
+    assert started
+
+
+def test_a_zombie_is_dead() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        started = start_time(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(process.pid, started)
 
 
 def test_this_process_is_alive() -> None:
@@ -44,7 +83,7 @@ def test_a_pid_used_again_does_not_keep_the_dead_alive() -> None:
     "elsewhere",
     [
         lambda owner: replace(owner, host="another", boot_id="x", pid=1),
-        lambda owner: replace(owner, pid_space="pid:[1]", pid=2**22 + 1),
+        lambda owner: replace(owner, pid_space="pid:[1]", pid=2**22 - 1),
     ],
 )
 def test_an_owner_out_of_sight_lives_until_its_record_expires(elsewhere: Callable[[Owner], Owner]) -> None:
@@ -87,5 +126,6 @@ def test_what_carries_no_whole_record_is_not_ours(tmp_path: Path, content: str) 
 
 def test_labels_of_others_are_not_ours() -> None:
     labels = to_labels(this_owner())
-    assert from_labels({**labels, "srl-agent.pid": "many"}) is None
+    for pid in ("many", "0", "-1", str(2**40)):
+        assert from_labels({**labels, "srl-agent.pid": pid}) is None
     assert from_labels({"com.example": "1"}) is None
