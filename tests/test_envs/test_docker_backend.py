@@ -119,7 +119,7 @@ def test_a_fork_of_anothers_snapshot_is_refused(sandbox: DockerSandbox) -> None:
 
 
 def test_a_container_ends_by_itself_when_its_time_is_up(spec: Spec) -> None:
-    sandbox = DockerBackend(ttl=1.0).start(spec)
+    sandbox = DockerBackend(ttl=5.0).start(spec)  # A busy machine takes a second or two to start one.
     with contextlib.suppress(docker.errors.NotFound):  # It may be gone before the wait begins.
         engine().api.wait(sandbox.container, timeout=60)
     with pytest.raises(SandboxError):
