@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from srl_agent.config import Config
+from srl_agent.cpu import SamplingCopy
 from srl_agent.evaluation import Answer
 from srl_agent.held_out import prompt_ids
 from srl_agent.models import load_policy
@@ -24,38 +25,40 @@ class LocalModel:
 
     def __init__(self, config: Config, tokenizer: Any, device: str) -> None:
         self.config, self.tokenizer = config, tokenizer
-        dtype = torch.bfloat16 if config.model.dtype == "bfloat16" else torch.float32
-        self.model = load_policy(config.model.name).to(device=device, dtype=dtype)
+        policy = load_policy(config.model.name)
+        self.ends = end_tokens(policy, tokenizer)
+        if config.model.dtype == "bfloat16":
+            policy = SamplingCopy(policy).refreshed(policy) if device == "cpu" else policy.to(torch.bfloat16)
+        self.model = policy.to(device)
 
     def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
         """See `Answerer`."""
-        ends = _end_tokens(self.model, self.tokenizer)
         reader = StepReward(lambda outputs, experts, steps=(): [], self.tokenizer)
-        reader.ends.update(ends)
+        reader.ends.update(self.ends)
         at_once = max(1, MAX_SEQUENCES // rollouts)
         answers: list[list[Answer]] = []
         torch.manual_seed(self.config.seed)
         for start in range(0, len(steps), at_once):
             prompts = [prompt_ids(self.tokenizer, step) for step in steps[start : start + at_once]]
-            rows = self._sample(prompts, rollouts, ends)
+            rows = self._sample(prompts, rollouts)
             found = [Answer(reader.decode(row), len(row), not row or row[-1] not in reader.ends) for row in rows]
             answers += [found[i : i + rollouts] for i in range(0, len(found), rollouts)]
             tell(len(answers) * rollouts)
         return answers
 
-    def _sample(self, prompts: Sequence[Sequence[int]], rollouts: int, ends: Sequence[int]) -> list[list[int]]:
+    def _sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         return sample_groups(
             self.model,
             prompts,
             rollouts,
             temperature=self.config.srl.temperature,
             max_new_tokens=self.config.srl.max_completion_tokens,
-            eos_ids=ends,
+            eos_ids=self.ends,
             pad_id=self.tokenizer.pad_token_id,
         )
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
     """Tokens that end an output: the tokenizer's, and those of the model's own settings."""
     own = model.generation_config.eos_token_id
     own = own if isinstance(own, list) else [own]

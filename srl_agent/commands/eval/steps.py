@@ -93,10 +93,12 @@ def _local(args: argparse.Namespace, config: Config) -> Chosen:
 
     from srl_agent.choices import check_lengths, choose_dtype, this_machine, usable_cores
     from srl_agent.commands.train import quieten_libraries
+    from srl_agent.cpu import keep_freed_memory
     from srl_agent.local_answers import LocalModel
     from srl_agent.models import context_length, load_tokenizer
 
     quieten_libraries()
+    keep_freed_memory()
     torch.set_num_threads(config.trainer.threads or usable_cores())
     machine = this_machine()
     dtype, why_dtype = choose_dtype(config, machine)
