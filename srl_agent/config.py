@@ -52,7 +52,10 @@ class RewardConfig(Section):
     first: Literal["policy", "expert"] = "policy"
     """Which text is SequenceMatcher's first argument; the ratio is not symmetric."""
     max_chars: int = Field(20_000, ge=100)
-    """Longer texts are cut to this length before they are compared; the share that was cut is a metric."""
+    """Longer texts are cut to this length before they are compared; the share that was cut is a metric.
+
+    With `autojunk` never more than 5,000, behind which a single pair may take minutes.
+    """
 
 
 class SandboxConfig(Section):

@@ -18,7 +18,7 @@ from srl_agent.errors import ConfigError, ScoreError
 from srl_agent.output_format import read_all
 from srl_agent.rewards import REWARDS, build_reward
 from srl_agent.rewards.scoring import make_scorer
-from srl_agent.rewards.similarity import ratios
+from srl_agent.rewards.similarity import AUTOJUNK_CHARS, ratios
 from trajectories.errors import ParseError
 
 Pair = tuple[str, str]
@@ -215,3 +215,16 @@ def test_an_unreadable_expert_is_an_error_and_no_score() -> None:
 def test_outputs_without_an_expert_are_refused() -> None:
     with pytest.raises(ScoreError, match="2 outputs for 1"):
         make_scorer(RewardConfig(), read_all, identity)(["", ""], ["x"])
+
+
+def test_with_autojunk_no_more_is_compared_than_can_be_in_bounded_time() -> None:
+    long = "a" * (AUTOJUNK_CHARS + 1)
+    assert len(build_reward(RewardConfig(autojunk=True)).cut(long)) == AUTOJUNK_CHARS
+    assert build_reward(RewardConfig(autojunk=False)).cut(long) == long
+    assert build_reward(RewardConfig(autojunk=True, max_chars=100)).cut(long) == "a" * 100
+
+
+@given(st.lists(st.sampled_from(["ab", "ba", "abc", ""]), min_size=2, max_size=12))
+def test_pairs_that_come_again_keep_their_places(texts: list[str]) -> None:
+    pairs = list(itertools.pairwise(texts))
+    assert build_reward(RewardConfig())(pairs) == [reference(pair, False, "policy") for pair in pairs]

@@ -19,8 +19,9 @@ from srl_agent.errors import ConfigError, ScoreError
 from srl_agent.rewards.scoring import make_scorer
 from srl_agent.rewards.state import StateScorer
 from srl_agent.sandboxes import sandbox_line
-from srl_agent.step_reward import Place, score_metrics
+from srl_agent.step_reward import Place, StepReward, score_metrics
 from srl_agent.swe import SweDomain, comparable, read_call
+from srl_agent.testing import byte_tokenizer
 from trajectories.demo import EPISODES
 from trajectories.formats import read_episodes
 from trajectories.records import Action
@@ -212,3 +213,18 @@ def test_texts_without_their_steps_are_refused() -> None:
 def test_an_episode_of_another_data_set_is_named() -> None:
     with pytest.raises(ScoreError, match="needs the episode 'elsewhere'"):
         SweDomain().scorer(faulty())([think(bash("ls"))], [expert(1)], [StepKey("i", "elsewhere", 1)])
+
+
+def test_the_trainer_s_columns_reach_the_state(scorer: Scorer) -> None:
+    tokenizer = byte_tokenizer()
+    reward = StepReward(scorer, tokenizer)
+    ids = tokenizer(think(bash("exit 3")))["input_ids"] + [tokenizer.eos_token_id]
+    found = reward(
+        completion_ids=[ids],
+        expert_action=[bash("(exit 3)")],
+        instance_id=[EPISODE.instance_id],
+        traj_id=[EPISODE.traj_id],
+        step=[1],
+        n_steps=[7],
+    )
+    assert found == [1.0]
