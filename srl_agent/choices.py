@@ -61,8 +61,8 @@ def choose_engine(config: Config, machine: Machine) -> tuple[str, str]:
     """The engine that samples, and why. ConfigError where the wanted one is not installed."""
     wanted = config.trainer.engine
     has_vllm = importlib.util.find_spec("vllm") is not None
-    if wanted == "vllm" and not has_vllm:
-        raise ConfigError("trainer.engine: vllm is not installed; pip install 'srl-agent[vllm]', or take transformers")
+    if wanted == "vllm":
+        return wanted, _how_vllm(config, machine, has_vllm)
     if wanted != "auto":
         return wanted, "as configured"
     if not machine.accelerator:
@@ -73,6 +73,24 @@ def choose_engine(config: Config, machine: Machine) -> tuple[str, str]:
             "vllm is not installed (pip install 'srl-agent[vllm]' makes rollouts much faster)",
         )
     return "vllm", "an accelerator and the package are present"
+
+
+def _how_vllm(config: Config, machine: Machine, has_vllm: bool) -> str:
+    """Where vLLM runs and how it gets the weights. ConfigError where it cannot."""
+    if not has_vllm:
+        how = "pip install 'srl-agent[vllm]'" if machine.accelerator else "scripts/install-vllm-cpu"
+        raise ConfigError(f"trainer.engine: vllm is not installed; {how}, or take transformers")
+    if config.trainer.vllm_mode == "server":
+        if not machine.accelerator:
+            raise ConfigError(
+                "trainer.vllm_mode: a server takes its weights through NCCL, which needs an accelerator; take colocate"
+            )
+        return "as configured; a server, which TRL sends the weights to"
+    if machine.accelerator:
+        return "as configured; in this process, TRL hands over the weights"
+    if machine.processes > 1:
+        raise ConfigError("trainer.engine: on CPUs vllm works in one process; start one, or take transformers")
+    return "as configured; in this process on the CPU, weights through reload_weights"
 
 
 def choose_loss_pass(config: Config, model: Any) -> tuple[str, str]:

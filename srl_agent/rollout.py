@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import DynamicCache, GenerationConfig
 
+from srl_agent.prompt_tokens import PromptTokens
 from srl_agent.tree_pass import Branch, KeyValues, clusters, decoder_of, grow, run_branches, run_trunk
 
 MAX_SEQUENCES = 64
@@ -30,10 +31,12 @@ def sample_groups(
     max_new_tokens: int,
     eos_ids: Sequence[int],
     pad_id: int,
+    counts: PromptTokens | None = None,
 ) -> list[list[int]]:
     """Output token ids, prompt by prompt, `rollouts` each, ending with the end-of-sequence token unless cut.
 
-    Draws from torch's global random generator. `temperature` 0 is greedy.
+    Draws from torch's global random generator. `temperature` 0 is greedy. `counts` learns how
+    much of the prompts was computed.
     """
     sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
     settings = GenerationConfig(
@@ -43,11 +46,12 @@ def sample_groups(
         pad_token_id=pad_id,
         use_cache=True,  # trainers switch it off in the model's own settings, and the prompt would be read twice
     )
+    counts = counts or PromptTokens()
     at_once = max(1, MAX_SEQUENCES // rollouts)
     results: list[list[int]] = []
     with _sampling_as_told(model):
         for start in range(0, len(prompts), at_once):
-            results += _sample_chunk(model, prompts[start : start + at_once], rollouts, settings)
+            results += _sample_chunk(model, prompts[start : start + at_once], rollouts, settings, counts)
     return results
 
 
@@ -68,10 +72,12 @@ def _sampling_as_told(model: Any) -> Iterator[None]:
 
 
 def _sample_chunk(
-    model: Any, prompts: Sequence[Sequence[int]], rollouts: int, settings: GenerationConfig
+    model: Any, prompts: Sequence[Sequence[int]], rollouts: int, settings: GenerationConfig, counts: PromptTokens
 ) -> list[list[int]]:
     ids, mask = _pad_left(prompts, settings.pad_token_id, model.device)  # (B, P)
-    cache = _filled_cache(model, [torch.tensor(prompt, device=model.device) for prompt in prompts])
+    cache = _filled_cache(model, [torch.tensor(prompt, device=model.device) for prompt in prompts], counts)
+    # The last token of a prompt is computed for each of its outputs.
+    counts.add(rollouts * sum(map(len, prompts)), rollouts * len(prompts))
     if cache.get_seq_length():
         cache.batch_repeat_interleave(rollouts)
     sequences = model.generate(
@@ -84,25 +90,27 @@ def _sample_chunk(
     return [_until_end(row, settings.eos_token_id) for row in new]
 
 
-def _filled_cache(model: Any, prompts: Sequence[Tensor]) -> DynamicCache:
+def _filled_cache(model: Any, prompts: Sequence[Tensor], counts: PromptTokens) -> DynamicCache:
     """Keys and values of all but the last token of each prompt, (B, heads, P-1, head size), padded on the left."""
     cache, width = DynamicCache(config=model.config), max(len(prompt) for prompt in prompts) - 1
     if width == 0:
         return cache
     rows: list[KeyValues] = [[]] * len(prompts)
     for members in clusters(prompts):
-        for number, filled in zip(members, prefill(model, [prompts[number] for number in members]), strict=True):
-            rows[number] = filled
+        filled = prefill(model, [prompts[number] for number in members], counts)
+        for number, row in zip(members, filled, strict=True):
+            rows[number] = row
     for layer, of_rows in enumerate(zip(*rows, strict=True)):
         padded = [[pad(part, (0, 0, width - part.shape[2], 0)) for part in pair] for pair in of_rows]
         cache.update(torch.cat([keys for keys, _ in padded]), torch.cat([values for _, values in padded]), layer)
     return cache
 
 
-def prefill(model: Any, prompts: Sequence[Tensor]) -> list[KeyValues]:
+def prefill(model: Any, prompts: Sequence[Tensor], counts: PromptTokens) -> list[KeyValues]:
     """Keys and values of all but the last token of each prompt, what they begin with in common computed once."""
     decoder, tree = decoder_of(model), grow(prompts, [[]] * len(prompts))
     trunk = run_trunk(decoder, tree.trunk)
+    counts.add(0, tree.tokens - len(prompts))
     if not trunk:  # prompts of one token
         config = model.config
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

@@ -44,7 +44,7 @@ def grpo_settings(
         max_grad_norm=section.max_grad_norm,
         loss_type="grpo",  # mean over tokens, then over sequences (SRL paper, section 3)
         scale_rewards="group",
-        use_vllm=trainer.engine == "vllm",
+        use_vllm=trainer.engine == "vllm" and accelerated,  # on CPUs TRL's weight sync fails: ours is used
         vllm_mode=trainer.vllm_mode,
     )
 

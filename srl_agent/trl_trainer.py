@@ -27,12 +27,14 @@ from srl_agent.dynamic_sampling import OLD_LOGPS, Batch, Oversampling, merge_gro
 from srl_agent.fill import Fill
 from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import grouped_logps, through
+from srl_agent.prompt_tokens import PromptTokens
 from srl_agent.rollout import ends_of, sample_groups
 from srl_agent.stage_evaluation import NEVER
 from srl_agent.step_reward import OutputReward, output_metrics, score_metrics
 from srl_agent.step_stream import StepStream
 from srl_agent.stopwatch import Stopwatch
 from srl_agent.trl_settings import grpo_settings, sft_settings
+from srl_agent.vllm_engine import VllmEngine, engine_on_cpu
 
 OnFill = Callable[[int, Fill, dict[str, float]], None]
 """Called on every process after a batch was filled: (optimiser step, fill of all processes, metrics of the stage)."""
@@ -62,8 +64,19 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         super().__init__(reward_funcs=reward, **trl)
         reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
+        self.prompt_tokens = PromptTokens()
+        self.colocated = self._colocated_vllm()
+        self.use_vllm = self.args.use_vllm or self.colocated is not None  # TRL then corrects for the engine's rounding
         self._sampling_copy = sampling_copy(self, config)
         self.remove_callback(PrinterCallback)
+
+    def _colocated_vllm(self) -> VllmEngine | None:
+        trainer, counts = self.settings.trainer, self.prompt_tokens
+        if trainer.engine != "vllm" or trainer.vllm_mode == "server":
+            return None
+        if self.args.use_vllm:
+            return VllmEngine(self.vllm_generation.llm, self.vllm_generation.sync_weights, counts)
+        return engine_on_cpu(self.model, self.settings, self.max_completion_length, counts)
 
     def get_train_dataloader(self) -> Any:
         """A loader of empty batches, one a micro-batch of the whole run: `_prepare_inputs` draws the rows itself."""
@@ -86,6 +99,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         sampling, size = self.section.dynamic_sampling, self.num_generations
         need = self.args.generation_batch_size // size // self.accelerator.num_processes
         fill = Fill(kept=list(self.carried))
+        self.prompt_tokens.take()
         carried = len(self.carried)
         while (missing := self._most(need - len(fill.kept))) > 0 and fill.rounds <= sampling.max_refills:
             numbers = self._draw(self.oversampling.prompts(missing))
@@ -137,6 +151,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             metrics |= score_metrics([output.score for output in fill.outputs], fill.places)
             self.oversampling.learn(metrics["kept_ratio"])
         self.stream.rest(fill.dull)
+        metrics |= self.prompt_tokens.metrics(self._sum)
         metrics |= {"epoch": self.stream.position / self.stream.rows, "resting": float(self.stream.asleep)}
         for name, value in metrics.items():
             self._metrics["train"][f"{self.stage}/{name}"].append(value)
@@ -172,6 +187,8 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         has_tool_images: bool = False,
     ) -> Any:
         with self.watch("rollout"):
+            if self.colocated is not None:
+                return self.colocated.sample(self, prompt_ids[::num_generations], num_generations)
             if self.use_vllm:
                 return super()._generate_single_turn(
                     prompt_ids, images, multimodal_fields, num_generations, has_tool_images
@@ -180,6 +197,8 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         """`rollouts` outputs (token ids) for each prompt (token ids), prompt by prompt, with the current weights."""
+        if self.colocated is not None:
+            return self.colocated.sample(self, prompts, rollouts)[0]
         if self.use_vllm:
             repeated = [list(prompt) for prompt in prompts for _ in range(rollouts)]
             outputs: list[list[int]] = super()._generate_single_turn(repeated, None, {}, rollouts)[0]
@@ -289,6 +308,7 @@ def sample_with(
             max_new_tokens=max_new_tokens,
             eos_ids=ends,
             pad_id=trainer.processing_class.pad_token_id,
+            counts=getattr(trainer, "prompt_tokens", None),
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from srl_agent.choices import Machine, check_lengths, check_processes, choose_attention, usable_cores
+from srl_agent.choices import Machine, check_lengths, check_processes, choose_attention, choose_engine, usable_cores
 from srl_agent.config import Config, DataConfig, ModelConfig, SftConfig, SrlConfig, TrainerConfig
 from srl_agent.errors import ConfigError, ModelError
 from srl_agent.models import load_tokenizer
@@ -66,3 +67,10 @@ def test_attention_is_merged_where_the_kernels_are_and_refused_where_they_are_no
     assert choose_attention(Config(trainer=TrainerConfig(attention="mask")), model, here) == ("mask", "as configured")
     with pytest.raises(ConfigError, match=r"trainer\.attention: merge is impossible"):
         choose_attention(merge, model, apple)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vllm is installed here")
+@pytest.mark.parametrize(("accelerator", "remedy"), [("", "scripts/install-vllm-cpu"), ("H100", "pip install")])
+def test_without_vllm_the_engine_is_refused_with_what_to_install(accelerator: str, remedy: str) -> None:
+    with pytest.raises(ConfigError, match=rf"trainer\.engine: vllm is not installed; {remedy}"):
+        choose_engine(Config(trainer=TrainerConfig(engine="vllm")), Machine(accelerator, 1, True))

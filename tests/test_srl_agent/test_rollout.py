@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from srl_agent.prompt_tokens import PromptTokens, hit_rate
 from srl_agent.rollout import prefill, sample_groups
 from srl_agent.testing import tiny_model
 
@@ -36,7 +37,9 @@ def test_prompts_of_one_episode_share_what_they_begin_with_and_change_nothing() 
     prompts = [trunk[:40], trunk[:60], [*trunk[:50], 9, 8, 7], trunk, [200, 100]]
     alone = [output for prompt in prompts for output in greedy(model, [prompt])]
     assert greedy(model, prompts) == alone
-    caches = prefill(model, [torch.tensor(prompt) for prompt in prompts[:4]])
+    counts = PromptTokens()
+    caches = prefill(model, [torch.tensor(prompt) for prompt in prompts[:4]], counts)
+    assert counts.computed == 79 + 2  # the longest but for its last token, and what the third has of its own
     assert [layers[0][0].shape[2] for layers in caches] == [39, 59, 52, 79]
 
 
@@ -85,3 +88,13 @@ def test_the_training_mode_of_the_model_is_restored() -> None:
     model = tiny_model().train()
     sample(model, 1, 0.0)
     assert model.training
+
+
+def test_the_share_of_prompt_tokens_that_were_not_computed_anew_is_counted() -> None:
+    counts = PromptTokens()
+    nested = [list(range(3, 43)), list(range(3, 83))]
+    sample_groups(tiny_model(), nested, 3, temperature=1.0, max_new_tokens=2, eos_ids=(END,), pad_id=PAD, counts=counts)
+    # Asked: 3 outputs of 40 and 80 tokens; computed: the longer prompt but its last token, and a last token an output.
+    assert (counts.asked, counts.computed) == (360, 79 + 6)
+    assert hit_rate(*counts.take()) == 1 - 85 / 360
+    assert hit_rate(*counts.take()) == 0.0
