@@ -7,7 +7,8 @@ fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -204,6 +205,24 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             outputs: list[list[int]] = super()._generate_single_turn(repeated, None, {}, rollouts)[0]
             return outputs
         return sample_with(self, prompts, rollouts, self.temperature, self.max_completion_length, self.eos_token_ids)
+
+    @contextmanager
+    def _policy_to_sample(self) -> Iterator[Any]:
+        """All weights in one place: processes sample unequal numbers of tokens, so no layer may wait for the others."""
+        if self._twin and is_sharded(self.model):
+            with torch.no_grad():
+                yield self._twin.filled(self.model, self._computing)
+            self._twin.emptied()
+            return
+        if self._twin:
+            self.model.to(self.accelerator.device)  # FSDP moves it when training begins; the first evaluation is before
+        gather = self.args.ds3_gather_for_generation
+        with unwrap_model_for_generation(self.model_wrapped, self.accelerator, gather_deepspeed3_params=gather) as model:
+            yield model
+
+    @property
+    def _computing(self) -> torch.dtype | None:
+        return torch.bfloat16 if self.args.bf16 else None
 
     def _get_per_token_logps_and_entropies(
         self,
