@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import DistributedType
 from transformers.integrations import get_available_reporting_integrations
 
 from srl_agent.config import Config
@@ -26,6 +28,8 @@ class Machine:
     processes: int
     main: bool
     """Whether this is the process that prints and writes."""
+    sharding: str = ""
+    """How accelerate shares the weights out among the processes: empty (each has all), `fsdp2` or `deepspeed`."""
 
 
 def this_machine() -> Machine:
@@ -34,7 +38,33 @@ def this_machine() -> Machine:
     if not name and torch.backends.mps.is_available():
         name = "Apple GPU"
     state = PartialState(cpu=not name)
-    return Machine(name, state.num_processes, state.is_main_process)
+    return Machine(name, state.num_processes, state.is_main_process, choose_sharding(os.environ, _cpu_only(state)))
+
+
+def _cpu_only(state: Any) -> bool:
+    return state.distributed_type in (DistributedType.MULTI_CPU, DistributedType.NO) and state.device.type == "cpu"
+
+
+def choose_sharding(environment: Mapping[str, str], cpu_only: bool) -> str:
+    """What `accelerate launch` was told about sharding, from the variables that it sets. ConfigError for what fails."""
+    if environment.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
+        return "deepspeed"
+    if environment.get("ACCELERATE_USE_FSDP", "").lower() != "true":
+        return ""
+    if cpu_only:
+        raise ConfigError(
+            "the accelerate config asks for FSDP, which accelerate leaves out on CPUs without a word; "
+            "take `python -m srl_agent.launch cpu-2` (MULTI_GPU with use_cpu)"
+        )
+    if environment.get("FSDP_VERSION", "1") != "2":
+        raise ConfigError("the accelerate config asks for the first FSDP; set fsdp_version: 2 in its fsdp_config")
+    for name in ("FSDP_OFFLOAD_PARAMS", "FSDP_ACTIVATION_CHECKPOINTING"):
+        if environment.get(name, "").lower() == "true":
+            raise ConfigError(
+                f"{name.lower()} cannot be used; leave it out of the accelerate config "
+                "(trainer.gradient_checkpointing saves activations, lora.rank the optimiser's memory)"
+            )
+    return "fsdp2"
 
 
 def usable_cores() -> int:
@@ -93,10 +123,10 @@ def _how_vllm(config: Config, machine: Machine, has_vllm: bool) -> str:
     return "as configured; in this process on the CPU, weights through reload_weights"
 
 
-def choose_loss_pass(config: Config, model: Any) -> tuple[str, str]:
+def choose_loss_pass(config: Config, model: Any, sharding: str = "") -> tuple[str, str]:
     """How the loss is computed, and why. ConfigError where the wanted way would be wrong."""
     wanted = config.trainer.loss_pass
-    obstacle = why_not_shared(model)
+    obstacle = why_not_shared(model) or why_not_sharded(config, sharding)
     if wanted == "shared" and obstacle:
         raise ConfigError(f"trainer.loss_pass: shared cannot be used with {obstacle}; set it to auto or plain")
     if wanted != "auto":
@@ -114,6 +144,15 @@ def choose_attention(config: Config, model: Any, machine: Machine) -> tuple[str,
     if wanted != "auto":
         return wanted, "as configured"
     return ("mask", obstacle) if obstacle else ("merge", "torch has its kernels here")
+
+
+def why_not_sharded(config: Config, sharding: str) -> str:
+    """Why the shared loss pass cannot run on weights that are shared out that way, empty where it can."""
+    if sharding == "deepspeed":
+        return "DeepSpeed, whose hooks expect as many forward passes of every process (FSDP2 can)"
+    if sharding == "fsdp2" and any(config.grpo(stage).beta for stage in config.stages if stage != "sft"):
+        return "a sharded KL reference (beta); beta 0 needs none"
+    return ""
 
 
 def check_processes(config: Config, machine: Machine) -> None:

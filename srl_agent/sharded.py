@@ -9,6 +9,8 @@ the forward pass: a device holds all weights and gradients in the computing prec
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,10 +23,21 @@ def is_sharded(model: Any) -> bool:
     return isinstance(next(model.parameters()), DTensor)
 
 
-class Twin:
-    """A copy of a model's modules without weights of its own; made before the model is wrapped."""
+def twin_of(trainer: Any) -> Twin | None:
+    """For a trainer that has not wrapped its model yet; None where FSDP2 was not asked for."""
+    if not trainer.accelerator.is_fsdp2:
+        return None
+    return Twin(trainer.model, torch.bfloat16 if trainer.args.bf16 else None)
 
-    def __init__(self, model: nn.Module) -> None:
+
+class Twin:
+    """A copy of a model's modules without weights of its own; made before the model is wrapped.
+
+    `dtype` is the computing precision, None for that of the weights.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype | None = None) -> None:
+        self.dtype = dtype
         empty = {
             id(weight): nn.Parameter(torch.empty_like(weight, device="meta"), weight.requires_grad)
             for weight in model.parameters()
@@ -42,8 +55,8 @@ class Twin:
             if weight is not None
         ]
 
-    def filled(self, sharded: nn.Module, dtype: torch.dtype | None) -> Any:
-        """The twin with all present weights of the wrapped model, in `dtype` (None: as they are). Every process calls.
+    def filled(self, sharded: nn.Module) -> Any:
+        """The twin with all present weights of the wrapped model. Every process calls it, or none.
 
         With gradients on, backward puts each weight's gradient, averaged over the processes, into the wrapped model.
         """
@@ -51,14 +64,28 @@ class Twin:
         weights = dict(sharded.named_parameters())
         learnt = [name for name, weight in weights.items() if weight.requires_grad]
         frozen = [name for name in weights if name not in set(learnt)]
-        whole = dict(zip(learnt, _Gathered.apply(dtype, *(weights[name] for name in learnt)), strict=True))
+        gathered: tuple[Tensor, ...] = _Gathered.apply(self.dtype, *(weights[name] for name in learnt))  # type: ignore[no-untyped-call]
+        whole = dict(zip(learnt, gathered, strict=True))
         with torch.no_grad():
-            whole |= {name: _whole(weights[name], dtype) for name in frozen}
+            whole |= {name: _whole(weights[name], self.dtype) for name in frozen}
         self._put(whole)
         for name, buffer in sharded.named_buffers():
             owner, _, attribute = name.rpartition(".")
             self.module.get_submodule(owner)._buffers[attribute] = buffer
         return self.module.train(sharded.training)
+
+    @contextmanager
+    def sampling(self, model: Any, device: torch.device) -> Iterator[Any]:
+        """What to sample with, without gradients: processes sample unequal numbers of tokens.
+
+        Before training begins, when nothing is sharded yet, the model itself, on the device.
+        """
+        if not is_sharded(model):
+            yield model.to(device)
+            return
+        with torch.no_grad():
+            yield self.filled(model)
+        self.emptied()
 
     def emptied(self) -> None:
         """Let go of the gathered weights."""
@@ -73,7 +100,8 @@ class Twin:
 def _whole(shard: Any, dtype: torch.dtype | None) -> Tensor:
     if not isinstance(shard, DTensor):
         raise RuntimeError("a weight is not sharded by FSDP2; leave fsdp_ignored_modules out of the accelerate config")
-    tensor: Tensor = (shard.to(dtype) if dtype and shard.is_floating_point() else shard).full_tensor()
+    part: Any = shard.to(dtype) if dtype and shard.is_floating_point() else shard
+    tensor: Tensor = part.full_tensor()
     return tensor
 
 

@@ -51,7 +51,7 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
     model = load_policy(weights)
     context.check_space(model)
     engine, why_engine = choose_engine(config, machine)
-    loss_pass, why_loss = choose_loss_pass(config, model)
+    loss_pass, why_loss = choose_loss_pass(config, model, machine.sharding)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
     settled = {"engine": engine, "loss_pass": loss_pass}
     if loss_pass == "shared":

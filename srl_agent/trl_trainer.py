@@ -7,8 +7,7 @@ fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -30,6 +29,7 @@ from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import grouped_logps, through
 from srl_agent.prompt_tokens import PromptTokens
 from srl_agent.rollout import ends_of, sample_groups
+from srl_agent.sharded import is_sharded, twin_of
 from srl_agent.stage_evaluation import NEVER
 from srl_agent.step_reward import OutputReward, output_metrics, score_metrics
 from srl_agent.step_stream import StepStream
@@ -68,7 +68,7 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         self.prompt_tokens = PromptTokens()
         self.colocated = self._colocated_vllm()
         self.use_vllm = self.args.use_vllm or self.colocated is not None  # TRL then corrects for the engine's rounding
-        self._sampling_copy = sampling_copy(self, config)
+        self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
         self.remove_callback(PrinterCallback)
 
     def _colocated_vllm(self) -> VllmEngine | None:
@@ -206,24 +206,6 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             return outputs
         return sample_with(self, prompts, rollouts, self.temperature, self.max_completion_length, self.eos_token_ids)
 
-    @contextmanager
-    def _policy_to_sample(self) -> Iterator[Any]:
-        """All weights in one place: processes sample unequal numbers of tokens, so no layer may wait for the others."""
-        if self._twin and is_sharded(self.model):
-            with torch.no_grad():
-                yield self._twin.filled(self.model, self._computing)
-            self._twin.emptied()
-            return
-        if self._twin:
-            self.model.to(self.accelerator.device)  # FSDP moves it when training begins; the first evaluation is before
-        gather = self.args.ds3_gather_for_generation
-        with unwrap_model_for_generation(self.model_wrapped, self.accelerator, gather_deepspeed3_params=gather) as model:
-            yield model
-
-    @property
-    def _computing(self) -> torch.dtype | None:
-        return torch.bfloat16 if self.args.bf16 else None
-
     def _get_per_token_logps_and_entropies(
         self,
         model: Any,
@@ -251,9 +233,10 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         """Log-probabilities and entropies, (B*G, C) each."""
         trainer = self.settings.trainer
         with self.accelerator.autocast():
-            module = self.accelerator.unwrap_model(model)
+            twin = self._twin if is_sharded(model) else None
+            module = twin.filled(model) if twin else self.accelerator.unwrap_model(model)
             return through(
-                model,
+                module if twin else model,
                 module,
                 lambda: grouped_logps(
                     module,
@@ -294,7 +277,7 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
     def __init__(self, *, config: Config, **trl: Any) -> None:
         super().__init__(**trl)
         self.settings, self.evaluated = config, NEVER
-        self._sampling_copy = sampling_copy(self, config)
+        self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
         self.remove_callback(PrinterCallback)
 
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
@@ -317,8 +300,12 @@ def sample_with(
 ) -> list[list[int]]:
     """Outputs of the trainer's present weights, as `srl_agent.rollout.sample_groups` gives them."""
     gather = getattr(trainer.args, "ds3_gather_for_generation", True)
-    wrapped = unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather)
-    with wrapped as model, trainer.accelerator.autocast():
+    policy = (
+        trainer._twin.sampling(trainer.model, trainer.accelerator.device)
+        if trainer._twin
+        else unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather)
+    )
+    with policy as model, trainer.accelerator.autocast():
         return sample_groups(
             trainer._sampling_copy.refreshed(model) if trainer._sampling_copy else model,
             prompts,

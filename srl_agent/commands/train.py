@@ -121,7 +121,7 @@ def _say_choices(
     progress.facts(
         {
             "model": f"{config.model.name}, {config.model.dtype} ({why_dtype})",
-            "device": device + (f", {machine.processes} processes" if machine.processes > 1 else ""),
+            "device": device + _processes(machine),
             "stages": " -> ".join(config.stages),
             "reward": f"{config.reward.name}, text {config.reward.text}, autojunk {config.reward.autojunk}",
             "sandbox": sandbox_line(config),
@@ -132,6 +132,11 @@ def _say_choices(
     if floors:
         cells = ", ".join(f"{name} {value:.3f}" for name, value in floors.items())
         progress.say(f"reward floors (no skill needed): {cells}")
+
+
+def _processes(machine: Machine) -> str:
+    sharding = f", weights shared out by {machine.sharding}" if machine.sharding else ""
+    return f", {machine.processes} processes{sharding}" if machine.processes > 1 else sharding
 
 
 def _say_too_long(progress: Progress, config: Config, steps: StepSets, count_tokens: Callable[[str], int]) -> None:
