@@ -17,6 +17,8 @@ from envs.errors import SandboxError
 SMITH_ID = re.compile(r"(?P<owner>[^.]+?)__(?P<name>.+)\.(?P<commit>[0-9a-f]{8})(\..+)?")
 """SWE-smith's ids: owner__name.commit, and the mutation behind it."""
 
+FAMILIES = {"swesmith": "swe-smith", "swegym": "swe-gym"}
+"""How the names of formats begin that only one task set is published in."""
 IMAGE_COLUMNS = ("image", "image_name", "docker_image")
 """Columns of a task's row that name its image: swebench 5's, SWE-smith's, SWE-rebench's and R2E-Gym's."""
 SMITH_ACCOUNTS = ("jyangballin", "swebench")
@@ -57,6 +59,11 @@ NAMING: Mapping[str, Callable[[str], list[str]]] = {
     "swe-smith": swesmith_images,
 }
 """Task sets to the names that the image of an instance may have."""
+
+
+def task_set(source: str) -> str:
+    """The task set whose naming the episodes of a format follow; empty where the id has to tell."""
+    return next((name for prefix, name in FAMILIES.items() if source.startswith(prefix)), "")
 
 
 def image_names(row: Mapping[str, Any], source: str = "") -> list[str]:
@@ -107,7 +114,7 @@ def require_image(image: str, *, pull: bool = False) -> None:
     if pull:
         pull_image(image)
         return
-    raise SandboxError(f"image {image} is not here; get it with: docker pull {image} (or allow pulling)")
+    raise SandboxError(f"image {image} is not here; get it with: docker pull {image}")
 
 
 def pull_image(image: str, say: Callable[[str], None] | None = None) -> None:

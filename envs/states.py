@@ -1,26 +1,38 @@
-"""Any step of any episode again, without re-running what came before it: one walk, a snapshot a step, forks on demand.
+"""Any state of one task again, without re-running what led to it: a tree of snapshots by the actions so far.
 
-Walks are kept by (image, task, actions so far), so that runs of one task share a walk while their actions agree; the
-least recently used are closed when there are too many. Files are kept, processes are not.
+Files are kept, processes are not. `envs.walks` has the walks of many tasks, for many threads.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Self
 
 from envs.base import Backend, Sandbox, Spec
-from envs.toolbox import Toolbox
-from trajectories.records import Action
+from envs.places import Places, Prepare
+from envs.toolbox import EditorState, Toolbox, keeps_shell
+from trajectories.records import Action, Episode
 from trajectories.render import render_action
 
-Prepare = Callable[[Sandbox], None]
-"""Puts the repository in place where the image has none."""
+
+START = ""
+"""The digest of no action."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    snapshot: str
+    editor: EditorState
 
 
 class Walk:
-    """One sandbox that goes through a sequence of actions, and the snapshots it left on its way."""
+    """A sandbox that goes through actions, the snapshot of each state on its way, and forks where ways part.
+
+    States are known by the actions that led to them, so episodes of one task share what they have in common.
+    """
 
     def __init__(
         self,
@@ -31,63 +43,80 @@ class Walk:
         *,
         keeps: bool = True,
     ) -> None:
-        self.actions: list[Action] = []
-        self.sandbox = backend.start(spec)
+        self.sandbox: Sandbox = backend.start(spec)
+        """The one that was started: with it all snapshots go."""
         try:
             if prepare is not None:
                 prepare(self.sandbox)
-            self.toolbox = Toolbox(self.sandbox, spec.workdir, timeout, keeps=keeps)
-            self.snapshots = [self.sandbox.snapshot()]
+            self._walker = Toolbox(self.sandbox, spec.workdir, timeout, keeps=keeps)
+            self._at: str | None = START
+            self.states = {START: _State(self.sandbox.snapshot(), self._walker.editor_state())}
+            """By a digest of the actions so far."""
         except BaseException:
             self.sandbox.close()
             raise
-        self._editors = [self.toolbox.editor_state()]
+
+    @classmethod
+    def of(cls, places: Places, episode: Episode) -> Self:
+        """A walk at the beginning of the episode's task. SandboxError where its image, or the task, is not there."""
+        spec, prepare = places.of(episode)
+        return cls(places.backend, spec, prepare, places.timeout, keeps=keeps_shell(episode.source))
 
     def before(self, actions: Sequence[Action]) -> Toolbox:
-        """The tools over a fork of the state after `actions`, which begin with those walked so far or are part of
-        them. The caller closes its sandbox."""
-        for action in actions[len(self.actions) :]:
-            self.toolbox.do(action)
-            self.actions.append(action)
-            self.snapshots.append(self.sandbox.snapshot())
-            self._editors.append(self.toolbox.editor_state())
-        place = len(actions)
-        return self.toolbox.moved_to(self.sandbox.fork(self.snapshots[place]), self._editors[place])
+        """The tools over a fork of the state that `actions` lead to. The caller closes its sandbox.
 
-    def leads_to(self, actions: Sequence[Action]) -> bool:
-        """Whether `actions` lie on this walk or go on from its end."""
-        common = min(len(actions), len(self.actions))
-        return list(actions[:common]) == self.actions[:common]
+        What is not known yet is walked from the longest known beginning. SandboxError where that fails; the states
+        before it stay.
+        """
+        keys = _keys(actions)
+        known = max(place for place, key in enumerate(keys) if key in self.states)
+        if known < len(actions):
+            self._go_to(keys[known])
+        for place in range(known, len(actions)):
+            self._do(actions[place], keys[place], keys[place + 1])
+        return self._fork(keys[-1])
 
     def close(self) -> None:
-        """Remove the sandbox and its snapshots."""
+        """Remove the sandboxes and the snapshots."""
+        if self._walker.sandbox is not self.sandbox:
+            self._walker.sandbox.close()
         self.sandbox.close()
 
+    def _go_to(self, key: str) -> None:
+        """Have the walker stand at a known state."""
+        if self._at == key:
+            return
+        left, self._walker, self._at = self._walker, self._fork(key), key
+        if left.sandbox is not self.sandbox:
+            left.sandbox.close()
 
-class States:
-    """Walks of many episodes, the least recently used closed first."""
+    def _do(self, action: Action, here: str, there: str) -> None:
+        self._at = None  # until the snapshot is made, nobody knows where it stands
+        self._walker.do(action)
+        if _only_reads(action):
+            self.states[there] = self.states[here]
+        else:
+            self.states[there] = _State(self._walker.sandbox.snapshot(), self._walker.editor_state())
+        self._at = there
 
-    def __init__(self, backend: Backend, keep: int = 8, timeout: float = 60.0) -> None:
-        self.backend, self.keep, self.timeout = backend, keep, timeout
-        self.walks: OrderedDict[str, Walk] = OrderedDict()
-
-    def before(self, spec: Spec, task: str, actions: Sequence[Action], prepare: Prepare | None = None) -> Toolbox:
-        """The tools over a fork of the state that `actions` lead to in the task. The caller closes its sandbox."""
-        for key, walk in reversed(self.walks.items()):
-            if key.startswith(f"{spec.image}\n{task}\n") and walk.leads_to(actions):
-                self.walks.move_to_end(key)
-                return walk.before(actions)
-        while len(self.walks) >= self.keep:
-            self.walks.popitem(last=False)[1].close()
-        walk = self.walks[_key(spec, task, actions)] = Walk(self.backend, spec, prepare, self.timeout)
-        return walk.before(actions)
-
-    def close(self) -> None:
-        """Close every walk."""
-        while self.walks:
-            self.walks.popitem()[1].close()
+    def _fork(self, key: str) -> Toolbox:
+        state = self.states[key]
+        return self._walker.moved_to(self.sandbox.fork(state.snapshot), state.editor)
 
 
-def _key(spec: Spec, task: str, actions: Sequence[Action]) -> str:
-    text = "\n".join(render_action(action) for action in actions)
-    return f"{spec.image}\n{task}\n{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
+def _only_reads(action: Action) -> bool:
+    """Whether an action surely changes no file; bash writes down where it is."""
+    command = dict(action.arguments).get("command")
+    return action.tool in ("think", "submit") or (action.tool == "str_replace_editor" and command == "view")
+
+
+def _keys(actions: Sequence[Action]) -> list[str]:
+    """For 0, 1, ... of the actions a digest of them, each made from the one before."""
+
+    def texts() -> Iterator[str]:
+        yield START
+        yield from map(render_action, actions)
+
+    return list(
+        accumulate(texts(), lambda key, text: hashlib.sha256(f"{key}{text}".encode(errors="surrogatepass")).hexdigest())
+    )

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from envs.base import Backend, choose_backend
 from envs.errors import SandboxError
-from envs.images import image_names, is_here
-from envs.walks import Places
+from envs.images import image_names, is_here, task_set
+from envs.places import Places
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
 from trajectories.records import Episode
@@ -33,7 +33,7 @@ def places(config: Config, episodes: Sequence[Episode]) -> Places:
     name, backend, _ = _chosen(settings.backend)
     if not bundled and not settings.image:
         _check_images(name, episodes)
-    return Places(name, backend, bundled, settings.image, settings.timeout)
+    return Places(name, backend, bundled, settings.image or None, settings.timeout)
 
 
 @lru_cache
@@ -51,7 +51,7 @@ def _check_images(name: str, episodes: Sequence[Episode]) -> None:
     wanted: list[str] = []
     for instance_id, source in dict.fromkeys((episode.instance_id, episode.source) for episode in episodes):
         try:
-            names = image_names({"instance_id": instance_id})
+            names = image_names({"instance_id": instance_id}, task_set(source))
             if any(is_here(image) for image in names):
                 return
         except SandboxError as error:

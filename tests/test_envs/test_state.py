@@ -9,10 +9,8 @@ import pytest
 from envs.base import Backend, Spec
 from envs.demo.place import placer
 from envs.state import act, differences, state_reward
-from envs.states import States, Walk
-from trajectories.demo import EPISODES
-from trajectories.formats import read_episodes
-from trajectories.records import Action, Episode
+from envs.states import Walk
+from trajectories.records import Action
 
 System = tuple[str, Backend, Spec]
 
@@ -132,39 +130,3 @@ def test_only_equivalence_earns_the_whole_reward() -> None:
     assert state_reward(1.0, True) == state_reward(0.2, True) == 1.0
     assert state_reward(1.0, False) == 0.9
     assert state_reward(0.5, False) == 0.45
-
-
-@pytest.fixture(scope="module")
-def episode() -> Episode:
-    return next(e for e in read_episodes(EPISODES)[0] if e.instance_id == "wallet__parse_rate")
-
-
-def test_any_step_is_reached_again_in_any_order_and_forks_do_not_meet(system: System, episode: Episode) -> None:
-    states = States(system[1], keep=2, timeout=20.0)
-    actions = [turn.action for turn in episode.turns]
-    try:
-        for place in (5, 0, 4, 5):  # step k's state is the one after k-1 actions
-            tools = states.before(system[2], episode.instance_id, actions[:place], placer(episode.instance_id))
-            assert tools.do(actions[place]).text == episode.turns[place].observation
-            tools.do(bash("rm -f *.py"))
-            tools.sandbox.close()
-        assert len(states.walks) == 1
-    finally:
-        states.close()
-
-
-def test_too_many_walks_close_the_one_that_was_not_used_for_longest(system: System, episode: Episode) -> None:
-    states = States(system[1], keep=1, timeout=20.0)
-    try:
-        for instance in ("wallet__parse_rate", "tally__mean"):
-            states.before(system[2], instance, [], placer(instance)).sandbox.close()
-        assert [key.split("\n")[1] for key in states.walks] == ["tally__mean"]
-    finally:
-        states.close()
-
-
-def test_a_fork_can_still_undo_what_was_edited_before_it(walk: Walk) -> None:
-    tools = walk.before([EDIT])
-    assert tools.do(editor("undo_edit", "rates.py")).text == "Undone."
-    assert b"/ 100" not in tools.sandbox.read_file("/testbed/rates.py").splitlines()[4]
-    tools.sandbox.close()

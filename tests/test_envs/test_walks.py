@@ -10,9 +10,10 @@ import pytest
 
 from envs.base import Backend, Sandbox, Spec
 from envs.errors import SandboxError
+from envs.places import Places
 from envs.replay import mover
 from envs.toolbox import UnknownTool
-from envs.walks import Places, Walks
+from envs.walks import Walks
 from trajectories.demo import EPISODES
 from trajectories.formats import read_episodes
 from trajectories.records import Action, Episode, Turn

@@ -10,8 +10,9 @@ import pytest
 
 from envs.base import Spec, choose_backend
 from envs.errors import SandboxError
+from envs.places import Places
 from envs.pool import Item, Outcome, ThreadPool, Value
-from envs.walks import Places, Walks
+from envs.walks import Walks
 from srl_agent.config import Config, RewardConfig
 from srl_agent.domain import Scorer, StepKey
 from srl_agent.effects import Deed, Effects

@@ -12,9 +12,10 @@ from pathlib import Path
 from rich.console import Console
 
 from envs.base import choose_backend
+from envs.places import Places
 from envs.pool import ThreadPool
 from envs.state import Effect, act, differences, state_reward
-from envs.walks import Places, Walks
+from envs.walks import Walks
 from srl_agent.commands.data.console import open_console, print_table, say
 from srl_agent.config import RewardConfig
 from srl_agent.errors import ConfigError
