@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srl_agent.tree_pass import BRANCH_TOKENS, clusters, decoder_of, grow, tree_logps
+from srl_agent.tree_pass import BRANCH_TOKENS, clusters, grow, tree_logps
 
 
 def why_not_shared(model: Any) -> str:
@@ -24,8 +24,10 @@ def why_not_shared(model: Any) -> str:
         getattr(config, "sliding_window", None) and not hasattr(config, "use_sliding_window")
     ):
         return "sliding-window attention"
-    if any(getattr(config, name, 0.0) for name in ("attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop")):
-        return "dropout"
+    if random := _random(config):
+        return f"dropout or noise ({', '.join(random)})"
+    if hasattr(config, "output_router_logits") and config.to_dict().get("router_aux_loss_coef"):
+        return "a router's auxiliary loss (router_aux_loss_coef in the model's configuration is not 0)"
     scaled = (
         "final_logit_softcapping",
         "logit_scale",
@@ -37,9 +39,20 @@ def why_not_shared(model: Any) -> str:
         return "logits that are scaled after the head"
     if getattr(model, "is_gradient_checkpointing", False):
         return "transformers' gradient checkpointing, which switches the key/value cache off"
-    if model.get_output_embeddings() is None or not hasattr(decoder_of(model), "layers"):
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if model.get_output_embeddings() is None or not hasattr(getattr(base, "model", None), "layers"):
         return f"a model class ({type(model).__name__}) without decoder layers and a head of their own"
     return ""
+
+
+def _random(config: Any) -> list[str]:
+    """Settings that make two passes differ: dropout by any of its names, layer dropping, noise at the router."""
+    return [
+        name
+        for name, value in sorted(config.to_dict().items())
+        if ("drop" in name or "jitter" in name) and not name.startswith(("classifier", "summary"))
+        if isinstance(value, float) and value > 0
+    ]
 
 
 def grouped_logps(

@@ -6,14 +6,15 @@ attention of its own that the flash kernels compute unmasked or causal; softmax 
 by exp(lse_piece - lse). The backward of a piece, called with the merged output and log-sum-exp, gives its exact share
 of the gradients (FlashAttention-2, algorithm 2: P = exp(S - lse), D = rowsum(dO * O)), as in ring attention.
 
-transformers finds it as the attention named `NAME`; `tree_pass` passes the plan of a row to the model. Left out:
-dropout, soft-capping, sinks, sliding windows, and on CUDA precisions that its flash kernel does not have.
+transformers finds it as the attention named `NAME`; `merging` sets the plan of the row that follows. Left out: dropout,
+soft-capping, sinks, sliding windows, and on CUDA precisions that its flash kernel does not have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,17 +186,23 @@ def _flash_backward(
     return found[0], found[1], found[2]
 
 
+_current: ContextVar[tuple[Plan, set[int]]] = ContextVar("_current")
+"""The plan of the row that is computed, and the layers that followed it. Not passed as an argument: some models drop
+what they do not know on the way to their attention."""
+
+
 def merge_attention(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **asked: Any
 ) -> tuple[Tensor, None]:
     """transformers' interface: the row's own queries, keys and values (1, heads, R, D) to (1, R, H, D)."""
-    plan: Plan = asked["tree_plan"]
+    plan, followed = _current.get()
     if unknown := [name for name in BEYOND if asked.get(name) is not None]:
         raise ValueError(f"attention by merging does not know {', '.join(unknown)}; use the masked one")
     query, key = query.to(value.dtype), key.to(value.dtype)  # autocast leaves normed keys in float32
     keys, values = plan.trunk[module.layer_idx] if plan.trunk else (key[:, :, :0], value[:, :, :0])
     scale = asked.get("scaling") or query.shape[-1] ** -0.5
     out = _Merged.apply(query, key, value, keys.to(value.dtype), values, plan, scale)  # type: ignore[no-untyped-call]
+    followed.add(module.layer_idx)
     return out.transpose(1, 2), None
 
 
@@ -203,20 +210,26 @@ AttentionInterface.register(NAME, merge_attention)
 
 
 @contextmanager
-def merging(config: Any) -> Iterator[None]:
-    """Let a model of this configuration attend by merging."""
-    before = config._attn_implementation
+def merging(config: Any, plan: Plan) -> Iterator[None]:
+    """Let a model of this configuration attend by merging. ValueError where not all of its layers did."""
+    before, token = config._attn_implementation, _current.set((plan, set()))
     config._attn_implementation = NAME
     try:
         yield
+        followed = _current.get()[1]
+        if len(followed) != config.num_hidden_layers:
+            raise ValueError(f"attention was merged in {len(followed)} of {config.num_hidden_layers} layers only")
     finally:
         config._attn_implementation = before
+        _current.reset(token)
 
 
 def why_not_merged(model: Any, device: str, dtype: str) -> str:
     """Why the kernels cannot serve the model on a device (`cpu`, `cuda`) in a precision, empty where they can."""
     config = model.config
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    if not model._supports_attention_backend:
+        return f"a model class ({type(model).__name__}) whose attention cannot be replaced"
     if device not in ("cpu", "cuda"):
         return f"no kernel that gives log-sum-exps on {device}"
     if device == "cuda" and dtype not in ("bfloat16", "float16"):

@@ -231,8 +231,8 @@ def run_branches(
     named = {"input_ids": ids[None], "position_ids": positions[None], "past_key_values": cache, "use_cache": True}
     if attention == "merge":
         sizes = [(branch.point, [len(branch.stem), *map(len, branch.outputs)]) for branch in branches]
-        with merging(decoder.config):
-            result = decoder(**named, tree_plan=plan_row(trunk, sizes, ids.device))
+        with merging(decoder.config, plan_row(trunk, sizes, ids.device)):
+            result = decoder(**named)
         reach = 0
     else:
         reach = max(branch.point for branch in branches)

@@ -8,10 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from srl_agent.merge_attention import _flash, _flash_backward, _Merged, merge_attention, plan_row, why_not_merged
+from srl_agent.merge_attention import (
+    _flash,
+    _flash_backward,
+    _Merged,
+    merge_attention,
+    merging,
+    plan_row,
+    why_not_merged,
+)
 from srl_agent.testing import tiny_model
 
 T, WIDTH = 37, 16
+ALONE = plan_row([], [(0, [3])], torch.device("cpu"))
 ROWS = {
     "outputs of one stem": [(37, [1, 9, 9, 9, 9])],
     "points that differ": [(12, [1, 5, 7, 0, 6]), (1, [4, 3, 3]), (37, [1, 30, 2])],
@@ -112,6 +121,10 @@ def test_kernels_that_a_machine_lacks_are_named(device: str, dtype: str, width: 
 
 def test_what_the_pieces_do_not_know_is_refused() -> None:
     part: Any = torch.zeros(1, 2, 3, WIDTH)
-    plan = plan_row([], [(0, [3])], torch.device("cpu"))
-    with pytest.raises(ValueError, match="softcap"):
-        merge_attention(None, part, part, part, None, tree_plan=plan, softcap=50.0)
+    with pytest.raises(ValueError, match="softcap"), merging(tiny_model().config, ALONE):
+        merge_attention(None, part, part, part, None, softcap=50.0)
+
+
+def test_a_layer_that_did_not_follow_the_plan_is_noticed() -> None:
+    with pytest.raises(ValueError, match="in 0 of 2 layers"), merging(tiny_model().config, ALONE):
+        pass

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import pytest
 import torch
 from datasets import Dataset
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
 
 from srl_agent.config import Config, DynamicSamplingConfig, ModelConfig, SrlConfig, TrainerConfig
 from srl_agent.dynamic_sampling import OLD_LOGPS, take_group
@@ -16,7 +18,7 @@ from srl_agent.fill import Fill
 from srl_agent.stage_grpo import training_rows
 from srl_agent.step_reward import StepReward
 from srl_agent.step_stream import StepStream
-from srl_agent.testing import ToyDomain, byte_tokenizer, tiny_model
+from srl_agent.testing import ToyDomain, byte_tokenizer, save_tiny, tiny_model
 from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
 
 GROUPS, OUTPUTS = 4, 3
@@ -198,3 +200,37 @@ def test_the_two_loss_passes_give_the_same_loss_and_entropy(build: Build) -> Non
     entropies = [trainer._metrics["train"]["entropy"][-1] for trainer in (shared, plain)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-8)
     assert entropies[0] == pytest.approx(entropies[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["all weights", "adapters"])
+def test_the_two_loss_passes_agree_on_the_divergence_from_the_reference(tmp_path: Path, adapted: bool) -> None:
+    """With adapters the reference is the model with them switched off, without it is a second model."""
+    folder, found = save_tiny(tmp_path / "model"), []
+    srl = SrlConfig(
+        prompts_per_step=GROUPS, rollouts=OUTPUTS, micro_batch_prompts=GROUPS, max_completion_tokens=6, beta=0.1,
+        dynamic_sampling=DynamicSamplingConfig(enabled=False),
+    )  # fmt: skip
+    for loss_pass in ("shared", "plain"):
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
+        if adapted:
+            torch.manual_seed(2)  # the adapters begin at random
+            model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+        trainer = make_trainer(tmp_path, model, loss_pass, Config(srl=srl))  # type: ignore[arg-type]
+        moved = [weight for weight in trainer.model.parameters() if weight.requires_grad]
+        noise = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for weight in moved:
+                weight += 0.1 * torch.randn(weight.shape, generator=noise, dtype=weight.dtype)
+        batch = trainer._prepare_inputs([])
+        loss = trainer.compute_loss(trainer.model, batch)
+        gradients = torch.autograd.grad(loss, moved, materialize_grads=True)
+        found.append((batch, loss, gradients, trainer._metrics["train"]["kl"][-1]))
+    (ours, loss, mine, kl), (theirs, other_loss, others, other_kl) = found
+    assert torch.equal(ours["completion_ids"], theirs["completion_ids"])
+    assert kl > 1e-3 and kl == pytest.approx(other_kl, rel=1e-4)
+    torch.testing.assert_close(loss.double(), other_loss.double(), atol=1e-6, rtol=0)
+    kept = ours["completion_mask"].bool()
+    references = [batch["ref_per_token_logps"][kept].double() for batch in (ours, theirs)]
+    torch.testing.assert_close(references[0], references[1], atol=1e-5, rtol=0)
+    for gradient, other in zip(mine, others, strict=True):
+        torch.testing.assert_close(gradient, other, atol=1e-5, rtol=0)
