@@ -3,8 +3,13 @@
 Each method runs in a process of its own (`--method`), which the parent starts one after the other, so that peaks of
 memory are its own; `--rounds` of them in turn, and the medians are compared. Full context: the prompts of one episode
 are nested. Windowed: each shares the beginning (system prompt, task) and has a window of its own. TRL is run as it is
-(`stock`) and with its head on the scored positions only, as it does on CUDA (`fair`). Beside them stands a count of
-FLOPs: 2 x parameters x tokens for the layers, the attention's products, and the head, forward and backward (x3).
+(`stock`) and with its head on the scored positions only, as it does on CUDA (`fair`). `alone` is its plain stand-in
+where TRL is not installed: one batch of G rows a step, head on scored positions. Beside them stands a count of FLOPs:
+2 x parameters x tokens for the layers, the attention's products, and the head, forward and backward (x3); recomputation
+counts as time, not as work. Needs torch and transformers only, unless TRL's methods or a named model are asked for:
+
+    python benchmarks/loss_pass.py --device cuda --shape qwen2-7b --trunk 8192 --steps 16 --outputs 8 --length 300 \\
+        --dtype bfloat16 --methods alone mask-recompute merge-recompute backward --rounds 3 --peak 989
 """
 
 from __future__ import annotations
@@ -21,15 +26,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config
 
 from srl_agent.models import resolve_model
-from srl_agent.tree_pass import grow, tree_logps
+from srl_agent.testing import norms_in_double
+from srl_agent.tree_pass import grow, tree_backward, tree_logps
 from trajectories.demo import EPISODES
 
-METHODS = ("stock", "fair", "step", "tree", "tree-recompute")
-"""`step` computes each step's prompt once (no trunk shared among steps), `tree` one trunk for all."""
+METHODS = (
+    "stock", "fair", "alone", "alone-recompute", "step", "mask", "mask-recompute", "merge", "merge-recompute",
+    "backward", "backward-recompute",
+)  # fmt: skip
+"""`step` computes each step's prompt once (no trunk shared among steps), `mask` and `merge` one trunk for all (named
+after the attention of the branches), `backward` merges and goes backward row by row. Full context only."""
+SHAPES: dict[str, dict[str, Any]] = {
+    # Qwen/Qwen2.5-7B-Instruct's config.json; weights are random.
+    "qwen2-7b": {
+        "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
+        "num_key_value_heads": 4, "vocab_size": 152064, "max_position_embeddings": 32768, "rope_theta": 1e6,
+    },
+    "tiny": {
+        "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 1000, "max_position_embeddings": 32768,
+    },
+}  # fmt: skip
 
 
 def main() -> None:
@@ -39,6 +59,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--shape", choices=SHAPES, help="a random model of this shape instead of --model")
+    parser.add_argument("--peak", type=float, default=0.0, help="TFLOP/s of the device, for the share reached of it")
     parser.add_argument("--layers", type=int, default=0, help="only the first N layers; 0 for all")
     parser.add_argument("--context", choices=("full", "window"), default="full")
     parser.add_argument("--trunk", type=int, default=1000, help="tokens of the longest prompt")
@@ -56,11 +78,38 @@ def main() -> None:
         compare(args)
 
 
-def rows(args: argparse.Namespace) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
-    """Prompts and outputs cut from the text of the bundled episodes, one after the other."""
+def load(args: argparse.Namespace) -> Any:
+    """The model in its precision, on its device."""
+    dtype = getattr(torch, args.dtype)
+    if args.shape:
+        torch.manual_seed(0)
+        shape = SHAPES[args.shape] | ({"num_hidden_layers": args.layers} if args.layers else {})
+        with torch.device(args.device):
+            model = AutoModelForCausalLM.from_config(Qwen2Config(**shape), dtype=dtype)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(resolve_model(args.model), dtype=dtype)
+        if args.layers:
+            model.model.layers = model.model.layers[: args.layers]
+            model.config.num_hidden_layers = args.layers
+    if args.dtype == "float64":
+        norms_in_double(model)
+    return model.to(args.device).train()
+
+
+def stream(args: argparse.Namespace) -> list[int]:
+    """Token ids: of the bundled episodes' text, random for a random model."""
+    if args.shape:
+        size, count = SHAPES[args.shape]["vocab_size"], args.trunk * (args.steps + 2) + 100_000
+        drawn: list[int] = torch.randint(0, size, (count,), generator=torch.Generator().manual_seed(0)).tolist()
+        return drawn
     tokenizer = AutoTokenizer.from_pretrained(resolve_model(args.model))
-    text = tokenizer(EPISODES.read_text(encoding="utf-8")[:400_000], verbose=False)["input_ids"]
-    tokens = iter(text * (1 + 40 * args.trunk * args.steps // len(text)))
+    text: list[int] = tokenizer(EPISODES.read_text(encoding="utf-8")[:400_000], verbose=False)["input_ids"]
+    return [token for _ in range(1 + 40 * args.trunk * args.steps // len(text)) for token in text]
+
+
+def rows(args: argparse.Namespace) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
+    """Prompts and outputs, cut one after the other from the stream."""
+    tokens = iter(stream(args))
 
     def draw(count: int) -> torch.Tensor:
         return torch.tensor([next(tokens) for _ in range(count)])
@@ -79,17 +128,13 @@ def measure(args: argparse.Namespace) -> None:
     """One method, one process: log-probabilities and gradient of a weighted sum of them to --out, figures to stdout."""
     if args.threads:
         torch.set_num_threads(args.threads)
-    model = AutoModelForCausalLM.from_pretrained(resolve_model(args.model), dtype=getattr(torch, args.dtype))
-    if args.layers:
-        model.model.layers = model.model.layers[: args.layers]
-        model.config.num_hidden_layers = args.layers
-    model.to(args.device).train()
+    model = load(args)
     prompts, outputs = rows(args)
     prompts = [prompt.to(args.device) for prompt in prompts]
     outputs = [[output.to(args.device) for output in group] for group in outputs]
     weights = torch.randn(args.steps, args.outputs, args.length, generator=torch.Generator().manual_seed(1))
     weights = weights.to(args.device, torch.float64)
-    run = {"stock": plain, "fair": fair, "step": by_step}.get(args.method, by_tree)
+    run = RUNS[args.method.removesuffix("-recompute")]
     base, start, cpu = memory(args), time.perf_counter(), time.process_time()
     logps = run(args, model, prompts, outputs, weights)
     if args.device == "cuda":
@@ -100,8 +145,10 @@ def measure(args: argparse.Namespace) -> None:
         "memory": memory(args) - base,
         "flops": flops(args, model, prompts),
     }
-    gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-    torch.save({"logps": logps.detach().cpu(), "gradient": gradient.cpu()}, args.out)
+    # Of a large model one weight in a hundred is compared.
+    apart = 100 if args.shape == "qwen2-7b" else 1
+    gradient = torch.cat([p.grad.flatten()[::apart].cpu() for p in model.parameters() if p.grad is not None])
+    torch.save({"logps": logps.detach().cpu(), "gradient": gradient}, args.out)
     print(json.dumps(figures))
 
 
@@ -136,6 +183,7 @@ def fair(args: argparse.Namespace, model: Any, prompts: Any, outputs: Any, weigh
 
 def trl_trainer(model: Any, args: argparse.Namespace) -> Any:
     """A stock GRPOTrainer around the model."""
+    from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
     settings = GRPOConfig(
@@ -162,20 +210,49 @@ def by_step(args: argparse.Namespace, model: Any, prompts: Any, outputs: Any, we
     return torch.stack(found)
 
 
+def alone(args: argparse.Namespace, model: Any, prompts: Any, outputs: Any, weights: Any) -> torch.Tensor:
+    """A batch of G rows a step with transformers alone, the head on scored positions, backward after each."""
+    if args.method == "alone-recompute":
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    found = []
+    for prompt, group, weight in zip(prompts, outputs, weights, strict=True):
+        ids = torch.stack([torch.cat([prompt, output]) for output in group])
+        logits = model(ids, use_cache=False, logits_to_keep=args.length + 1).logits[:, :-1]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logps = torch.log_softmax(logits, -1).gather(-1, ids[:, -args.length :, None])[..., 0]
+        (logps * weight).sum().backward()
+        found.append(logps.detach())
+    return torch.stack(found)
+
+
 def by_tree(args: argparse.Namespace, model: Any, prompts: Any, outputs: Any, weights: Any) -> torch.Tensor:
     """All steps in one tree, one backward."""
-    groups = tree_logps(model, grow(prompts, outputs), recompute=args.method == "tree-recompute")[0]
+    attention, _, recompute = args.method.partition("-")
+    groups = tree_logps(model, grow(prompts, outputs), attention=attention, recompute=bool(recompute))[0]
     logps = torch.stack([torch.stack(group) for group in groups])
     (logps * weights).sum().backward()
     return logps.detach()
 
 
+def by_row(args: argparse.Namespace, model: Any, prompts: Any, outputs: Any, weights: Any) -> torch.Tensor:
+    """All steps in one tree, backward row by row and through the trunk last."""
+    trunk, points, recompute = max(prompts, key=len), list(map(len, prompts)), args.method != "backward"
+    groups = tree_backward(model, trunk, points, outputs, weights, attention="merge", recompute=recompute)[0]
+    return torch.stack([torch.stack(group) for group in groups])
+
+
+RUNS = {
+    "stock": plain, "fair": fair, "alone": alone, "step": by_step, "mask": by_tree, "merge": by_tree,
+    "backward": by_row,
+}  # fmt: skip
+
+
 def flops(args: argparse.Namespace, model: Any, prompts: Any) -> float:
-    """Forward and backward (twice a forward; recomputing adds one)."""
+    """Forward and backward (twice a forward)."""
     body = sum(p.numel() for p in model.model.layers.parameters())
     width, layers = model.config.hidden_size, len(model.model.layers)
     scored = args.steps * args.outputs * args.length
-    if args.method in ("stock", "fair"):
+    if args.method.startswith(("stock", "fair", "alone")):
         lengths = [len(prompt) + args.length for prompt in prompts for _ in range(args.outputs)]
         tokens, attended = sum(lengths), sum(length**2 / 2 for length in lengths)
         headed = tokens if args.method == "stock" else scored
@@ -191,7 +268,7 @@ def flops(args: argparse.Namespace, model: Any, prompts: Any) -> float:
         headed = scored
     head = model.config.vocab_size * width
     total = 2 * body * tokens + 4 * width * layers * attended + 2 * head * headed
-    return total * (4 if args.method == "tree-recompute" else 3)
+    return float(total * 3)
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -203,22 +280,26 @@ def compare(args: argparse.Namespace) -> None:
             for method in args.methods:
                 out = Path(folder) / f"{method}.pt"
                 words = [sys.executable, __file__, *sys.argv[1:], "--method", method, "--out", str(out)]
-                done = subprocess.run(words, check=True, capture_output=True, text=True)
+                done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
                 figures[method].append(json.loads(done.stdout.strip().splitlines()[-1]))
                 saved[method] = torch.load(out)
     medians = {m: {k: statistics.median(f[k] for f in fs) for k in fs[0]} for m, fs in figures.items()}
     reference, unit = saved[args.methods[0]], medians.get("fair", medians[args.methods[0]])
     print(
-        f"{args.model}, {args.context} context, {args.steps} steps, G {args.outputs}, trunk {args.trunk}, "
-        f"outputs of {args.length}, {args.dtype} on {args.device}, medians of {args.rounds}"
+        f"{args.shape or args.model}, {args.context} context, {args.steps} steps, G {args.outputs}, "
+        f"trunk {args.trunk}, outputs of {args.length}, {args.dtype} on {args.device}, medians of {args.rounds}"
     )
-    print("method            wall s   CPU s    x fair   memory MB   TFLOP   GFLOP/s   max |dlogp|   gradient, relative")
+    print(
+        "method               wall s   CPU s    x fair   memory MB   TFLOP   GFLOP/s  of peak   max |dlogp|"
+        "   gradient, relative"
+    )
     for method, row in medians.items():
         logps = (saved[method]["logps"] - reference["logps"]).abs().max().item()
         apart = (saved[method]["gradient"] - reference["gradient"]).norm() / reference["gradient"].norm()
         print(
-            f"{method:<16} {row['wall']:>7.2f} {row['cpu']:>7.2f} {unit['wall'] / row['wall']:>9.2f} "
+            f"{method:<19} {row['wall']:>7.2f} {row['cpu']:>7.2f} {unit['wall'] / row['wall']:>9.2f} "
             f"{row['memory'] / 1e6:>11.0f} {row['flops'] / 1e12:>7.2f} {row['flops'] / row['wall'] / 1e9:>9.1f} "
+            f"{row['flops'] / row['wall'] / args.peak / 1e12 if args.peak else float('nan'):>8.1%} "
             f"{logps:>13.1e} {apart.item():>20.1e}"
         )
 

@@ -52,11 +52,11 @@ def tiny_model(family: str = "llama", dtype: torch.dtype = torch.float32, seed: 
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(FAMILIES[family](**SHAPE)).to(dtype).eval()
     if dtype == torch.float64:
-        _norms_in_double(model)
+        norms_in_double(model)
     return model
 
 
-def _norms_in_double(model: Any) -> None:
+def norms_in_double(model: Any) -> None:
     """transformers computes its norms in float32 whatever the model's precision; exact tests need better."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
