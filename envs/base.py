@@ -13,6 +13,9 @@ from typing import Protocol, Self, cast
 
 from envs.errors import SandboxError
 
+READ_LIMIT = 128 << 20
+"""Bytes of a file above which `read_file` refuses it unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -26,6 +29,8 @@ class Limits:
     """Cores' worth of time."""
     disk_mb: int = 4096
     """Bytes it may write over its image."""
+    snapshots_mb: int = 8192
+    """What the snapshots of a sandbox and its forks may hold together, where they are not on its own disk (docker)."""
     output_bytes: int = 65_536
     """Output kept of one command: the first and the last half."""
     flood_bytes: int = 256 << 20
@@ -42,12 +47,18 @@ class Spec:
     """docker: an image name. bubblewrap: a root directory, or several joined by `:`, the uppermost first. local: a
     directory whose copy becomes the working directory."""
     workdir: str = "/testbed"
-    """Where commands begin."""
+    """Where commands begin: an absolute path, of the image's unless that is empty or `make_workdir` is set."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of every command; none of the caller's reach in."""
     limits: Limits = field(default_factory=Limits)
     run_id: str = ""
     """Written into the labels of what the sandbox leaves on the host while it lives; empty for this process's own."""
+    make_workdir: bool = False
+    """Make the working directory where the image has none, for a caller who will fill it."""
+
+    def __post_init__(self) -> None:
+        if not self.workdir.startswith("/"):
+            raise SandboxError(f"workdir: expected an absolute path inside the sandbox, got {self.workdir!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +83,35 @@ class Sandbox(Protocol):
     """One isolated checkout. Every method raises SandboxError when the sandbox itself is gone or closed."""
 
     def run(
-        self, command: str, timeout: float = 60.0, *, cwd: str = "", environment: Mapping[str, str] | None = None
+        self,
+        command: str,
+        timeout: float = 60.0,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Result:
         """Run with bash in `cwd` (the spec's working directory if empty), standard input closed.
 
-        When the time is up every process that the command started is killed, daemons included.
+        When the time is up every process that the command started is killed, daemons included. `fresh` kills whatever
+        earlier commands left running first and opens another shell: for steps whose result is believed, as a process
+        in the background may trace a command, end it, or write to its output. ValueError for a variable without a name.
         """
         ...
 
-    def read_file(self, path: str) -> bytes:
-        """The content of a file. FileNotFoundError, IsADirectoryError or PermissionError as the system says."""
+    def read_file(self, path: str, limit: int = READ_LIMIT) -> bytes:
+        """The content of a file. FileNotFoundError, IsADirectoryError or PermissionError as the system says, OSError
+        (EFBIG) where it has more than `limit` bytes, ValueError unless the path is absolute."""
         ...
 
     def write_file(self, path: str, content: bytes) -> None:
-        """Write a file whole, folders above it included. The OSError of the system where that is impossible."""
+        """Write a file whole, folders above it included. The OSError of the system where that is impossible;
+        ValueError unless the path is absolute."""
         ...
 
     def snapshot(self) -> str:
-        """Keep the files as they are, under an id. Processes are not kept."""
+        """Keep the files as they are, under an id. Processes are not kept; what one in the background writes meanwhile
+        may be in it by halves. SandboxError where there is no room."""
         ...
 
     def fork(self, snapshot: str = "") -> Self:
@@ -97,8 +119,32 @@ class Sandbox(Protocol):
         ...
 
     def close(self) -> None:
-        """Kill and remove everything; closing twice is no error. Snapshots go with the sandbox that started them."""
+        """Kill and remove everything; closing twice is no error, and after a SandboxError it can be tried again.
+
+        Snapshots go with the sandbox that was started, its forks live on.
+        """
         ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def check_path(path: str) -> None:
+    """ValueError unless a path inside a sandbox is absolute and without a NUL."""
+    if not path.startswith("/") or "\0" in path:
+        raise ValueError(f"expected an absolute path inside the sandbox, got {path!r}")
+
+
+def missing_workdir(spec: Spec, reason: str) -> SandboxError:
+    """What to raise where a sandbox has not the working directory that its spec names."""
+    place = f"does not exist in image {spec.image}" if spec.image else "cannot be made"
+    return SandboxError(
+        f"workdir: {spec.workdir} {place} ({reason}): name a directory of the image, or set make_workdir where one is "
+        "to be filled"
+    )
 
 
 class Backend(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import uuid
@@ -13,20 +14,22 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from envs import root_files
-from envs.base import Result, Spec
+from envs.base import READ_LIMIT, Result, Sandbox, Spec, check_path, missing_workdir
 from envs.cgroups import make_cgroup
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.host_root import host_binds
-from envs.overlay import Store, children
+from envs.overlay import CLEAN, SEARCH, Store, children
 
-SEARCH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Final = {"PATH": SEARCH, "HOME": "/root", "LANG": "C.UTF-8"}
 """What commands see unless the spec says otherwise; nothing of the caller's own."""
 SHARED_MEMORY: Final = 64 << 20
 """Bytes of /dev/shm, as much as Docker gives."""
 KERNEL_SETTINGS: Final = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/sysrq-trigger")
 """What sets the kernel's behaviour for the whole host."""
+SHELL: Final = "/dev/.bash"
+"""The driver's shell and PID 1 inside: the image's bash, which nothing inside may read, so that nobody there may look
+into the process (execve(2)), write to its pipes or kill it. bwrap's own first process would hold the same pipes."""
 JOIN: Final = 'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
 """Moves the shell that runs it into control groups before it becomes the command."""
 NAMESPACES: Final = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
@@ -34,22 +37,20 @@ NAMESPACES: Final = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unsh
 Value = TypeVar("Value")
 
 
-class BubblewrapSandbox:
+class BubblewrapSandbox(Sandbox):
     """One sandbox; see `envs.base.Sandbox`."""
 
     def __init__(self, store: Store, spec: Spec, lower: tuple[str, ...] = (), seccomp: Path | None = None) -> None:
         """Over frozen layers of a store, the uppermost first. SandboxError where it cannot be started."""
         self._store, self._spec, self._lower, self._seccomp = store, spec, lower, seccomp
-        self._layers, self._layer, self._mounted, self._froze, self._closed = 0, 0, False, False, False
+        self._layers, self._layer, self._mounted, self._froze = 0, 0, False, False
+        self._closed = self._removed = False
         self._number = store.new_disk(spec.limits.disk_mb)
         self._cgroup = make_cgroup(f"{store.folder.name}-{self._number}", spec.limits)
         self._shell: subprocess.Popen[bytes] | None = None
         self._driver = Driver(self._open_shell, self._kill_all, self._why_dead, spec.limits)
         try:
-            self._with_root(lambda root: root_files.make_folders(root, spec.workdir))
-        except OSError as error:
-            self.close()
-            raise SandboxError(f"working directory {spec.workdir}: {error.strerror}") from error
+            self._enter_workdir()
         except BaseException:
             self.close()
             raise
@@ -60,18 +61,26 @@ class BubblewrapSandbox:
         return self._store.holder
 
     def run(
-        self, command: str, timeout: float = 60.0, *, cwd: str = "", environment: Mapping[str, str] | None = None
+        self,
+        command: str,
+        timeout: float = 60.0,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Result:
         """See `envs.base.Sandbox`."""
         self._check()
-        return self._driver.run(command, timeout, cwd=cwd or self._spec.workdir, environment=environment)
+        return self._driver.run(command, timeout, cwd=cwd or self._spec.workdir, environment=environment, fresh=fresh)
 
-    def read_file(self, path: str) -> bytes:
+    def read_file(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """See `envs.base.Sandbox`."""
-        return self._with_root(lambda root: root_files.read(root, path))
+        check_path(path)
+        return self._with_root(lambda root: root_files.read(root, path, limit))
 
     def write_file(self, path: str, content: bytes) -> None:
         """See `envs.base.Sandbox`."""
+        check_path(path)
         self._with_root(lambda root: root_files.write(root, path, content))
 
     def snapshot(self) -> str:
@@ -95,7 +104,7 @@ class BubblewrapSandbox:
 
     def close(self) -> None:
         """See `envs.base.Sandbox`."""
-        if self._closed:
+        if self._removed:
             return
         self._closed = True
         # Each of them is done, the last one first, whatever becomes of the others.
@@ -104,6 +113,18 @@ class BubblewrapSandbox:
             steps.callback(self._remove_cgroup)
             steps.callback(self._driver.close)
             steps.callback(self._kill_all)
+        self._removed = True
+
+    def _enter_workdir(self) -> None:
+        """SandboxError where the working directory is missing and not to be made."""
+        workdir = self._spec.workdir
+        try:
+            if self._spec.make_workdir or not self._spec.image:
+                self._with_root(lambda root: root_files.make_folders(root, workdir))
+            else:
+                self._with_root(lambda root: root_files.check_folder(root, workdir))
+        except OSError as error:
+            raise missing_workdir(self._spec, str(error.strerror)) from error
 
     def _remove_cgroup(self) -> None:
         try:
@@ -145,7 +166,7 @@ class BubblewrapSandbox:
             self._mounted = True
         filters = [os.open(self._seccomp, os.O_RDONLY | os.O_CLOEXEC)] if self._seccomp else []
         try:
-            self._shell = shell_process([*self._entering(), *self._bwrap(filters)], pass_fds=filters)
+            self._shell = shell_process([*self._entering(), *self._bwrap(filters)], filters, CLEAN)
         finally:
             for fd in filters:
                 os.close(fd)
@@ -156,22 +177,33 @@ class BubblewrapSandbox:
         return ["/bin/sh", "-c", JOIN, "sh", *groups, "--", *self._store.entering()]
 
     def _bwrap(self, filters: Sequence[int]) -> list[str]:
-        words = ["bwrap", *NAMESPACES, "--disable-userns", "--uid", "0", "--gid", "0", "--hostname", "sandbox"]
+        words = [
+            shutil.which("bwrap") or "bwrap",
+            *NAMESPACES,
+            "--disable-userns",
+            "--uid",
+            "0",
+            "--gid",
+            "0",
+            "--hostname",
+            "sandbox",
+        ]
         words += [] if self._spec.limits.network else ["--unshare-net"]
-        words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session"]
+        words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--as-pid-1"]
         words += ["--bind", str(self._store.view(self._number)), "/", "--proc", "/proc", "--dev", "/dev"]
         # uid 0 inside may be uid 0 outside, whose files the kernel's settings are: without capabilities it still writes
         # what it owns, /proc/sys/kernel/core_pattern among it.
         for settings in KERNEL_SETTINGS:
             words += ["--ro-bind-try", settings, settings]
-        words += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+        words += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]
+        words += ["--ro-bind", str(self._store.shell), SHELL, "--remount-ro", "/dev"]
         words += [] if self._spec.image else host_binds()
         words += ["--chdir", "/", "--clearenv"]
         for name, value in {**ENVIRONMENT, **self._spec.environment}.items():
             words += ["--setenv", name, value]
         for fd in filters:
             words += ["--add-seccomp-fd", str(fd)]
-        return [*words, "bash", "-c", f"{self._rlimits()}; exec bash --noprofile --norc"]
+        return [*words, SHELL, "-c", f"{self._rlimits()}; exec {SHELL} --noprofile --norc"]
 
     def _rlimits(self) -> str:
         """Limits of each process where there is no control group; the kernel counts processes by user namespace."""
@@ -195,8 +227,7 @@ class BubblewrapSandbox:
 
     def _is_quiet(self) -> bool:
         """Whether nothing runs inside but the shell."""
-        inside = children(self._first_process())
-        return len(inside) == 1 and not children(inside[0])
+        return not children(self._first_process())
 
     def _kill_all(self) -> None:
         """Kill PID 1 inside, with which the kernel kills the rest, and wait until all are gone."""

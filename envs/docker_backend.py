@@ -1,9 +1,10 @@
 """Sandboxes as containers of the Docker engine, or of podman through its compatible socket.
 
 Bounded by default: network, capabilities, processes, memory, cores, output, and the size of a file; the sum of the
-files by a quota where the engine's storage has one (btrfs, zfs), else by a watch that kills a command once its
-sandbox has written too much. What the watch leaves open: between two looks, a second apart, a disk can take in
-gigabytes; `docker/start-engine --disk` gives the engine a file system of its own for that.
+files by a quota where the engine's storage has one (btrfs, zfs), else by a watch (`envs.docker_watch`) that kills what
+runs in a sandbox once that has written too much. What the watch leaves open: between two looks, a second apart, a disk
+can take in gigabytes; `docker/start-engine --disk` gives the engine a file system of its own for that. Images with
+volumes are refused, since neither bounds nor snapshots hold for those.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from envs.base import Spec
 from envs.docker_container import Hardening, create_container
 from envs.docker_engine import again, engine, engine_errors, why_no_engine
 from envs.docker_sandbox import DockerSandbox, Family
+from envs.docker_watch import WATCH
+from envs.errors import SandboxError
 from envs.hygiene import REMOVERS, check_disk, docker_leftovers, engine_disk, reap
 from envs.images import require_image
 from envs.owner import DEFAULT_TTL, Owner, this_owner
@@ -79,10 +82,17 @@ class DockerBackend:
     def start(self, spec: Spec) -> DockerSandbox:
         """See `envs.base.Backend`. SandboxError also when the engine's disk is nearly full."""
         require_image(spec.image, pull=self.pull)
+        _refuse_volumes(spec.image)
         _reaper.look()
         if disk := engine_disk():
             check_disk(disk)
-        return self.start_from(spec.image, spec, this_owner(spec.run_id, self.ttl), Family())
+        sandbox = self.start_from(spec.image, spec, this_owner(spec.run_id, self.ttl), Family())
+        try:
+            sandbox.enter_workdir()
+        except BaseException:
+            sandbox.close()
+            raise
+        return sandbox
 
     def start_from(self, image: str, spec: Spec, owner: Owner, family: Family) -> DockerSandbox:
         """A sandbox of an image that is here, in the family of the one whose snapshot that is."""
@@ -90,13 +100,25 @@ class DockerBackend:
         try:
             with engine_errors(f"a sandbox of {image}"):
                 engine().api.start(container)
-            sandbox = DockerSandbox(self, container, spec, owner, family, watched=not has_quota)
+            sandbox = DockerSandbox(self, container, spec, owner, family)
             sandbox.open()
+            if not has_quota:
+                WATCH.add(container, spec.limits.disk_mb << 20)
         except BaseException:
             again(lambda: REMOVERS["container"](container))
             raise
         _living.add(sandbox)
         return sandbox
+
+
+def _refuse_volumes(image: str) -> None:
+    with engine_errors(f"image {image}"):
+        volumes = engine().images.get(image).attrs["Config"].get("Volumes") or {}
+    if volumes:
+        raise SandboxError(
+            f"image {image} has volumes ({', '.join(sorted(volumes))}), whose files are neither bounded nor part of "
+            f"snapshots; one without them: docker export $(docker create {image}) | docker import - NAME"
+        )
 
 
 @atexit.register

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,17 @@ import docker.errors
 from envs.base import Spec
 from envs.docker_engine import engine, engine_errors
 from envs.owner import Owner, to_labels
+from envs.shell_lines import guarded, unguarded
 
 FIRST_PROCESS = """trap 'kill -9 -1' USR1
 while printf -v now '%(%s)T' -1 && [ $1 = 0 -o $now -lt $1 ]; do sleep $2 & wait $!; done"""
 """Arguments: when it ends (seconds since 1970; 0: never), and for how long it sleeps (seconds). On USR1 it kills
 everything inside but itself, by a builtin: a new process is what a fork bomb would refuse it. `wait` reaps what is
-orphaned; waiting in `read` instead left up to 62 dead processes, which count against the limit (measured)."""
+orphaned; waiting in `read` instead left up to 62 dead processes, which count against the limit (measured). It runs from
+a copy of bash that cannot be read, so that nothing inside can look into it (`envs.shell_lines.guarded`)."""
 NAP = 3600
 """Seconds at most between two looks at the clock."""
-NAP_MARK = ".500517"
-"""Added to the first process's sleeps, which are told from others by it."""
+REST = '"${@:2}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,16 @@ def _engine_has_quotas() -> bool:
 
 def _create(image: str, spec: Spec, owner: Owner, hardening: Hardening, ttl: float, storage: Mapping[str, str]) -> str:
     name = f"srl-agent-{uuid.uuid4().hex}"
+    start = guarded(f".{name}", f'-c "$1" sandbox {REST}') + f'exec bash -c "$1" sandbox {REST}'
+    end = str(int(time.time() + ttl) if ttl else 0)
     answer = engine().api.create_container(
         image,
-        [
-            "-c",
-            FIRST_PROCESS,
-            "sandbox",
-            str(int(time.time() + ttl) if ttl else 0),
-            f"{int(min(ttl or NAP, NAP))}{NAP_MARK}",
-        ],
+        ["-c", start, "sandbox", unguarded(f".{name}") + FIRST_PROCESS, end, str(int(min(ttl or NAP, NAP)))],
         entrypoint=["bash"],
         user=hardening.user,
         environment=dict(spec.environment),
-        working_dir=spec.workdir,
+        # The engine would make it where the image has none.
+        working_dir="/",
         name=name,
         labels=to_labels(owner, name),
         # A person's `docker stop`, and the engine's own when it ends, are instant.
@@ -117,10 +115,12 @@ def kill_all(container: str, patience: float) -> None:
     """
     with engine_errors("a sandbox"):
         end = time.monotonic() + patience
-        # Never sent where nothing else lives: the signal, if late, would kill what is opened next.
-        if _others(container):
-            send_kill(container)
-        while _others(container):
+        # The first process sleeps in a child, which goes with the rest: so one can see that the signal has arrived. If
+        # late, it would kill what is opened next.
+        while not (before := _others(container)) and time.monotonic() < end:
+            time.sleep(0.02)
+        send_kill(container)
+        while (left := _others(container)) & before or len(left) > 1:
             if time.monotonic() > end:
                 engine().api.restart(container, timeout=0)
                 return
@@ -133,10 +133,13 @@ def send_kill(container: str) -> None:
         engine().api.kill(container, "SIGUSR1")
 
 
-def _others(container: str) -> int:
-    """How many processes live besides the first and its sleep."""
-    commands = [str(row[-1]) for row in engine().api.top(container)["Processes"] or []]
-    return sum(not (line.startswith("sleep ") and line.endswith(NAP_MARK)) for line in commands) - 1
+def _others(container: str) -> set[str]:
+    """The process ids of what lives besides the first; its sleep is among them, once it has begun another."""
+    listing = engine().api.top(container)
+    pids = {str(row[listing["Titles"].index("PID")]) for row in listing["Processes"] or []}
+    # podman counts as the container does, docker as the host.
+    first = "1" if "1" in pids else str(engine().api.inspect_container(container)["State"]["Pid"])
+    return pids - {first}
 
 
 def state_of(container: str) -> str:
@@ -151,8 +154,8 @@ def state_of(container: str) -> str:
     return f"container {container[:12]} is {state.get('Status')}, exit status {state.get('ExitCode')}"
 
 
-def written_bytes(container: str) -> int:
-    """Bytes in the container's own layer, as the engine counts them; 0 when the container is gone."""
-    with engine_errors("a sandbox's disk"):
-        rows = engine().api.containers(all=True, size=True, filters={"id": container})
-    return int(rows[0].get("SizeRw") or 0) if rows else 0
+def written_bytes(containers: Sequence[str]) -> dict[str, int]:
+    """Bytes in the own layer of each container that is there, as the engine counts them."""
+    with engine_errors("the disks of sandboxes"):
+        rows = engine().api.containers(all=True, size=True, filters={"id": list(containers)})
+    return {str(row["Id"]): int(row.get("SizeRw") or 0) for row in rows}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import docker.errors
 
 from envs import docker_files
-from envs.base import Result, Spec
-from envs.docker_container import kill_all, send_kill, state_of, written_bytes
+from envs.base import READ_LIMIT, Result, Sandbox, Spec, missing_workdir
+from envs.docker_container import kill_all, state_of, written_bytes
 from envs.docker_engine import again, engine, engine_errors
+from envs.docker_watch import WATCH
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.hygiene import REMOVERS, SNAPSHOTS
@@ -28,15 +28,14 @@ FILE_TIMEOUT = 60.0
 """Seconds for reading or writing a file."""
 KILL_PATIENCE = 5.0
 """Seconds until what was killed must be dead."""
-LOOK_EVERY = 1.0
-"""Seconds between two looks at how much a sandbox has written."""
 
 
 @dataclass
 class Family:
     """A sandbox that was started, with its snapshots and forks."""
 
-    snapshots: set[str] = field(default_factory=set)
+    snapshots: dict[str, int] = field(default_factory=dict)
+    """Images to the bytes that each added."""
     over: bool = False
     """The sandbox that was started is closed: snapshots go as soon as no fork uses them."""
 
@@ -49,45 +48,59 @@ class Family:
                 if error.status_code != 409:
                     raise
                 return
-        self.snapshots.discard(image)
+        self.snapshots.pop(image, None)
 
 
-class DockerSandbox:
+class DockerSandbox(Sandbox):
     """See `envs.base.Sandbox`."""
 
-    def __init__(
-        self, backend: DockerBackend, container: str, spec: Spec, owner: Owner, family: Family, *, watched: bool
-    ) -> None:
-        self.container, self.spec, self._backend, self._owner = container, spec, backend, owner
-        self._family, self._watched = family, watched
-        self._is_fork, self._own_image, self._closed = False, "", False
+    def __init__(self, backend: DockerBackend, container: str, spec: Spec, owner: Owner, family: Family) -> None:
+        self.container, self.spec, self._backend, self._owner, self._family = container, spec, backend, owner, family
+        self._is_fork, self._own_image, self._closed, self._removed = False, "", False, False
         self._driver = Driver(
             lambda: shell_process(["docker", "exec", "-i", container, "bash", "--noprofile", "--norc"]),
             self._kill_all,
             lambda: state_of(container),
             spec.limits,
+            guard=True,
         )
 
     def open(self) -> None:
-        """Open the shell. SandboxError where it does not answer: an image without bash or timeout."""
+        """Open the shell. SandboxError where it does not answer: an image without bash."""
         self._driver.open()
 
-    def run(
-        self, command: str, timeout: float = 60.0, *, cwd: str = "", environment: Mapping[str, str] | None = None
-    ) -> Result:
-        """See `envs.base.Sandbox`. A command during which the sandbox writes more than its limit is killed."""
-        self._check_open()
-        with self._disk_watch() as full:
-            done = self._driver.run(command, timeout, cwd=cwd or self.spec.workdir, environment=environment)
-        if not full:
-            return done
-        note = f"\n[killed: {full[0] >> 20} MB written to the sandbox, {self.spec.limits.disk_mb} allowed]\n"
-        return replace(done, output=done.output + note)
+    def enter_workdir(self) -> None:
+        """SandboxError where the working directory is missing and not to be made."""
+        place = docker_files.quoted(self.spec.workdir)
+        done = self._shell(f"mkdir -p -- {place}" if self.spec.make_workdir else f"cd -- {place}")
+        if done.exit_code:
+            raise missing_workdir(self.spec, done.output.strip())
 
-    def read_file(self, path: str) -> bytes:
+    def run(
+        self,
+        command: str,
+        timeout: float = 60.0,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        fresh: bool = False,
+    ) -> Result:
+        """See `envs.base.Sandbox`. What runs while the sandbox has written more than its limit is killed."""
+        self._check_open()
+        done = self._driver.run(command, timeout, cwd=cwd or self.spec.workdir, environment=environment, fresh=fresh)
+        written, allowed = WATCH.killed_at(self.container), self.spec.limits.disk_mb
+        if written:
+            note = f"[processes killed: {written >> 20} MB written to the sandbox, {allowed} allowed]"
+        elif done.exit_code == docker_files.XFSZ and allowed:
+            note = f"[killed: a file may have {allowed} MB, as the sandbox's disk may]"
+        else:
+            return done
+        return replace(done, output=f"{done.output}\n{note}\n")
+
+    def read_file(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """See `envs.base.Sandbox`."""
         self._check_open()
-        return docker_files.read_file(self.container, self._shell, path)
+        return docker_files.read_file(self.container, self._shell, path, limit)
 
     def write_file(self, path: str, content: bytes) -> None:
         """See `envs.base.Sandbox`."""
@@ -95,21 +108,25 @@ class DockerSandbox:
         docker_files.write_file(self.container, self._shell, path, content)
 
     def snapshot(self, name: str = "") -> str:
-        """See `envs.base.Sandbox`. The same `name`, such as the commands so far, gives the same id within a run.
-
-        What a process in the background writes meanwhile may be in it by halves: nothing is stopped.
-        """
+        """See `envs.base.Sandbox`. The same `name`, such as the commands so far, gives the same id within a run."""
         self._check_open()
         key = "\0".join((self._owner.run_id, self.spec.image, name)) if name else uuid.uuid4().hex
         tag = hashlib.sha256(key.encode()).hexdigest()[:32]
         image = f"{SNAPSHOTS}:{tag}"
         if image in self._family.snapshots:
             return image  # The name says what is in it; a second commit would take the tag from the first.
+        size, held = written_bytes([self.container]).get(self.container, 0), sum(self._family.snapshots.values())
+        allowed = self.spec.limits.snapshots_mb
+        if allowed and held + size > allowed << 20:
+            raise SandboxError(
+                f"no room for a snapshot of {size >> 20} MB: {len(self._family.snapshots)} of this sandbox's "
+                f"hold {held >> 20} MB of the {allowed} allowed (Limits.snapshots_mb); they go when it is closed"
+            )
         with engine_errors("a snapshot"):
             # The container's labels are the image's too, but for its name; the comment is what none inherits from it.
             label = f'LABEL "{NAMED}"="{image}"'
             engine().api.commit(self.container, SNAPSHOTS, tag, message=image, changes=[label], pause=False)
-        self._family.snapshots.add(image)
+        self._family.snapshots[image] = size
         return image
 
     def fork(self, snapshot: str = "") -> DockerSandbox:
@@ -124,15 +141,17 @@ class DockerSandbox:
 
     def close(self) -> None:
         """See `envs.base.Sandbox`. SandboxError when the engine does not remove it in three tries."""
-        if self._closed:
+        if self._removed:
             return
         self._closed = True
+        WATCH.remove(self.container)
         self._driver.close()
         again(lambda: REMOVERS["container"](self.container))
         family = self._family
         family.over = family.over or not self._is_fork
         for image in list(family.snapshots) if family.over else filter(None, [self._own_image]):
             again(lambda image=image: family.drop(image))  # type: ignore[misc]
+        self._removed = True
 
     def _shell(self, command: str) -> Result:
         return self._driver.run(command, FILE_TIMEOUT, cwd="/")
@@ -143,28 +162,3 @@ class DockerSandbox:
 
     def _kill_all(self) -> None:
         kill_all(self.container, KILL_PATIENCE)
-
-    @contextlib.contextmanager
-    def _disk_watch(self) -> Iterator[list[int]]:
-        """Kill everything once the sandbox has written too much; the list then holds how many bytes."""
-        full: list[int] = []
-        done = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(done, full), daemon=True)
-        if self._watched:
-            thread.start()
-        try:
-            yield full
-        finally:
-            done.set()
-            if self._watched:
-                thread.join()
-
-    def _watch(self, done: threading.Event, full: list[int]) -> None:
-        while not done.wait(LOOK_EVERY):
-            with contextlib.suppress(SandboxError):  # A sandbox that is gone is the command's to report.
-                written = written_bytes(self.container)
-                if written > self.spec.limits.disk_mb << 20:
-                    full[:] = [written]
-                    # Not waited for: the driver opens another shell meanwhile, which must live.
-                    send_kill(self.container)
-                    return

@@ -12,105 +12,69 @@ A backend gives three functions and calls `run`:
     result = driver.run("make test", timeout=60.0, cwd="/testbed", environment={"CI": "1"})
     driver.close()  # ends the shell; the sandbox is the backend's to remove
 
-Each command is a child of the shell, `timeout -k 2 SECONDS bash -c COMMAND` with its standard input closed, in a
-process group of its own. When its time or its allowance of output is up, everything inside is killed, so that no
-daemon that left the group lives on, and the shell is opened anew. The sandbox needs bash, `env` and `timeout`.
+Each command is a child of the shell, `bash -c COMMAND` with its standard input closed, in a process group of its own.
+Its time is this side's to tell: when that, or the allowance of output, is up, everything inside is killed, so that no
+daemon that left the group lives on, and the shell is opened anew. The sandbox needs nothing but bash.
 
-Output is framed by two random marks on the shell's standard output. A command that hunts for them in its parent's
-memory can forge its own exit code and output, nothing else; and what a process left in the background writes while a
-later command runs is part of that command's output. One thread at a time.
+Who may say what a command's exit code was: commands write to the shell's standard output, the shell alone to its
+standard error. A shell whose executable its user may not read (`guard`, or what the backend starts) is closed to
+ptrace(2), to /proc/PID/mem and to /proc/PID/fd for a uid 0 without capabilities, which commands are. What a process
+left in the background can still do is to trace or kill a later *command*, and to write to or take away its output:
+`fresh=True` kills whatever lives first. Whoever replaces bash itself in the sandbox's files decides what it reports:
+verdicts belong into a sandbox that was never given away (`envs.outcome`). One thread at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import selectors
-import shlex
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from envs.base import Limits, Result
 from envs.errors import SandboxError
+from envs.exchange import Exchange
 from envs.interrupt import Interrupted, job_tick
 from envs.output import BoundedOutput
+from envs.shell_lines import command_line, guarded, unguarded
 
 CHUNK: Final = 1 << 16
-KILL_AFTER: Final = 2
-"""Seconds between SIGTERM and SIGKILL, both sent by `timeout` inside."""
-GRACE: Final = 3.0
-"""Seconds past a command's time after which everything is killed from outside."""
+SYNC: Final = 5.0
+"""Seconds by which a command's last output may come after its exit code, on another pipe."""
+DRAIN: Final = 0.5
+"""Seconds in which a dead shell's last output is read."""
 OPENING: Final = 60.0
 """Seconds that a shell may take to open."""
-LONGEST_ARGUMENT: Final = 100_000
-"""Bytes: Linux takes 128 KiB in one argument (execve(2), MAX_ARG_STRLEN); longer commands go through a pipe."""
+LOG: Final = logging.getLogger(__name__)
 
 
-def shell_process(argv: Sequence[str], pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start a command line that opens a shell, with the pipes the driver needs. SandboxError where it cannot."""
+def shell_process(
+    argv: Sequence[str], pass_fds: Sequence[int] = (), environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command line that opens a shell, with the pipes the driver needs. SandboxError where it cannot.
+
+    `environment` is this process's own where None: give one wherever what is started can be looked at from inside.
+    """
     try:
         return subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             bufsize=0,
+            env=environment,
             pass_fds=pass_fds,
             # Ctrl-C in the terminal is for the program, which then closes its sandboxes.
             start_new_session=True,
         )
     except OSError as error:
         raise SandboxError(f"the sandbox's shell cannot be started: {argv[0]}: {error}") from error
-
-
-@dataclass
-class _Exchange:
-    """What was sent to the shell and what came back between the two marks."""
-
-    to_send: memoryview
-    begin: bytes
-    end: bytes
-    output: BoundedOutput
-    pending: bytearray = field(default_factory=bytearray)
-    received: int = 0
-    begun: bool = False
-    exit_code: int | None = None
-
-    def take(self, chunk: bytes) -> None:
-        """Sort the next bytes into output and marks."""
-        self.received += len(chunk)
-        self.pending += chunk
-        if not self.begun:
-            _, mark, rest = self.pending.partition(self.begin)
-            self.begun = bool(mark)
-            # What comes before the first mark is from a process that an earlier command left behind, or says why no
-            # shell opens.
-            self.pending = rest if mark else self.pending[-4096:]
-        if self.begun:
-            self._look_for_end()
-
-    def _look_for_end(self) -> None:
-        text, mark, rest = self.pending.partition(self.end)
-        code, newline, _ = rest.partition(b"\n")
-        if mark and newline:
-            self.output.add(text)
-            self.pending.clear()
-            self.exit_code = int(code) if code.isdigit() else 1
-        elif not mark:
-            ready = max(len(self.pending) - len(self.end), 0)
-            self.output.add(self.pending[:ready])
-            del self.pending[:ready]
-
-    def rest(self) -> None:
-        """Count what is pending as output: no mark will come."""
-        if self.begun:
-            self.output.add(self.pending)
-        self.pending.clear()
 
 
 class Driver:
@@ -124,10 +88,13 @@ class Driver:
         limits: Limits,
         *,
         interruptible: bool = True,
+        guard: bool = False,
     ) -> None:
-        """`interruptible`: a command ends with Interrupted when its thread's job is over; not for what cleans up."""
+        """`interruptible`: a command ends with Interrupted when its thread's job is over; not for what cleans up.
+        `guard`: run the shell from a copy of bash that its user may not read, where the sandbox can make one."""
         self._interruptible = interruptible
         self._open_shell, self._kill_all, self._why_dead, self._limits = open_shell, kill_all, why_dead, limits
+        self._guard, self._open_pipes = guard, 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -140,18 +107,32 @@ class Driver:
         if self._process is not None:
             return
         self._process = self._open_shell()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
+        name = f".srl-agent-{uuid.uuid4().hex}"
         # The shell's own standard error would report commands that died of a signal, as no other shell does here.
-        exchange = self._exchange("exec 2>/dev/null", OPENING)
-        if exchange.exit_code != 0:
-            said = exchange.pending.decode(errors="replace").strip()
+        begin = "exec 3>&2 2>/dev/null; set -m\n"
+        if self._guard:
+            begin = guarded(name, "--noprofile --norc") + unguarded(name) + begin
+        exchange = self._exchange(f"[[ $BASH = */{name} ]]", OPENING, begin=begin)
+        if exchange.exit_code is None:
+            said = exchange.said.decode(errors="replace").strip()
             self.close()
             raise SandboxError(f"the sandbox's shell does not open: {self._why_dead() or said or 'no answer'}")
+        if self._guard and exchange.exit_code:
+            LOG.warning(
+                "no unreadable copy of bash can be made inside (a full disk?): its shell can be interfered with"
+            )
 
     def run(
-        self, command: str, timeout: float = 60.0, *, cwd: str = "", environment: Mapping[str, str] | None = None
+        self,
+        command: str,
+        timeout: float = 60.0,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Result:
         """Run with bash; see `envs.base.Sandbox.run`. A missing `cwd` is exit code 1 and the shell's own words.
 
@@ -159,35 +140,39 @@ class Driver:
         """
         if not 0 < timeout < 1e8:
             raise ValueError(f"timeout: expected seconds above 0, got {timeout}")
-        line = command_line(command, timeout, cwd, environment or {})
+        line = command_line(command, cwd, environment or {})
         if "\0" in line:
             return Result(126, "bash: a command, a directory or a variable holds a NUL byte\n")
-        started = time.monotonic()
+        if fresh:
+            self._replace()
         for _ in range(2):
             self.open()
-            exchange = self._exchange(line, timeout + GRACE)
+            started = time.monotonic()
+            exchange = self._exchange(line, timeout)
             # A shell that died between two commands is found dead now: nothing of this one has run.
-            if exchange.begun or self._is_open():
-                break
+            if exchange.begun or self._open_pipes == 2:
+                return self._result(exchange, timeout, time.monotonic() - started)
             self._replace()
-        else:
-            raise SandboxError("the sandbox's shell dies before a command can begin")
-        return self._result(exchange, timeout, time.monotonic() - started)
+        raise SandboxError("the sandbox's shell dies before a command can begin")
 
-    def _result(self, exchange: _Exchange, timeout: float, duration: float) -> Result:
-        flood = self._is_flood(exchange)
-        # `timeout` reports 124, or 137 where it had to send SIGKILL; so may a command that ends by itself, in time.
-        late = duration >= timeout and exchange.exit_code in (None, 124, 137)
-        lost = exchange.exit_code is None and not flood and not self._is_open()
+    def _result(self, exchange: Exchange, timeout: float, duration: float) -> Result:
+        flood, late = self._is_flood(exchange), duration >= timeout
+        lost = exchange.exit_code is None and not flood and self._open_pipes < 2
+        stolen = exchange.exit_code is not None and not exchange.complete
         exit_code = exchange.exit_code
-        if lost or flood or late:
+        if lost or flood or late or stolen:
             exchange.rest()
-            exit_code = 124 if late and not lost else 137
             self._replace()
+        if lost or flood or late:
+            exit_code = 124 if late and not lost and not flood else 137
         assert exit_code is not None
         output = exchange.output
-        timed_out = (flood or late) and not lost
-        return Result(exit_code, output.text(), output.left_out, duration, timed_out, lost)
+        note = (
+            "\n[a process in the background took the end of the output away]\n"
+            if stolen and not (flood or late)
+            else ""
+        )
+        return Result(exit_code, output.text() + note, output.left_out, duration, (flood or late) and not lost, lost)
 
     def close(self) -> None:
         """End the shell; what else runs inside is the backend's to kill. Closing twice is no error."""
@@ -196,7 +181,7 @@ class Driver:
             return
         process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -211,35 +196,49 @@ class Driver:
         self.close()
         self.open()
 
-    def _is_open(self) -> bool:
-        return self._process is not None and not self._ended
-
-    def _is_flood(self, exchange: _Exchange) -> bool:
+    def _is_flood(self, exchange: Exchange) -> bool:
         return exchange.received > (self._limits.flood_bytes or sys.maxsize)
 
-    def _exchange(self, line: str, seconds: float) -> _Exchange:
-        """Send a line between two marks and read until the second, the end of the shell, a flood or the deadline."""
+    def _exchange(self, line: str, seconds: float, begin: str = "") -> Exchange:
+        """Send a line and read until its exit code and the end of its output are here, or the shell ends, or too much
+        output or time has been spent."""
         mark = uuid.uuid4().hex
         # Each mark is sent in two parts, so that a shell that echoes its input (bash -v) does not answer with it.
-        text = f"printf %s%s {mark[:16]} {mark[16:]}b\n{line}\nprintf '%s%s %s\\n' {mark[:16]} {mark[16:]}e $?\n"
+        first, second = mark[:16], mark[16:]
+        text = (
+            f"{begin}printf %s%s {first} {second}b\n{line}\n"
+            f"c=$?; printf %s%s {first} {second}e; printf '%s%s %s\\n' {first} {second}r $c >&3\n"
+        )
         data = text.encode(errors="surrogatepass")
         bounds = BoundedOutput(self._limits.output_bytes or sys.maxsize)
-        exchange = _Exchange(memoryview(data), f"{mark}b".encode(), f"{mark}e ".encode(), bounds)
-        assert self._process is not None and self._process.stdin is not None and self._process.stdout is not None
-        self._ended = False
+        exchange = Exchange(memoryview(data), mark.encode(), bounds)
+        process = self._process
+        assert (
+            process is not None
+            and process.stdin is not None
+            and process.stdout is not None
+            and process.stderr is not None
+        )
+        self._open_pipes = 2
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdin, selectors.EVENT_WRITE, self._send)
-            selector.register(self._process.stdout, selectors.EVENT_READ, self._receive)
-            while exchange.exit_code is None and not self._ended and not self._is_flood(exchange):
+            selector.register(process.stdin, selectors.EVENT_WRITE, self._send)
+            selector.register(process.stdout, selectors.EVENT_READ, self._receive)
+            selector.register(process.stderr, selectors.EVENT_READ, self._hear)
+            while self._open_pipes and not self._is_flood(exchange):
+                if exchange.exit_code is not None and exchange.complete:
+                    break
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
                 if self._interruptible:
                     left = min(left, self._check_job())
+                before = exchange.exit_code, self._open_pipes
                 for key, _ in selector.select(left):
                     if not key.data(key.fd, exchange):
                         selector.unregister(key.fileobj)
+                if before != (exchange.exit_code, self._open_pipes):
+                    deadline = min(deadline, time.monotonic() + (SYNC if self._open_pipes == 2 else DRAIN))
         return exchange
 
     def _check_job(self) -> float:
@@ -251,7 +250,7 @@ class Driver:
             self.close()
             raise
 
-    def _send(self, fd: int, exchange: _Exchange) -> bool:
+    def _send(self, fd: int, exchange: Exchange) -> bool:
         """Write what the pipe takes; False when there is no more to write."""
         try:
             exchange.to_send = exchange.to_send[os.write(fd, exchange.to_send[:CHUNK]) :]
@@ -261,28 +260,19 @@ class Driver:
             return False  # The end of the output follows.
         return bool(exchange.to_send)
 
-    def _receive(self, fd: int, exchange: _Exchange) -> bool:
-        """Read what is there; False at the end."""
+    def _receive(self, fd: int, exchange: Exchange) -> bool:
+        """Read what commands wrote; False at the end."""
+        return self._read(fd, exchange.take)
+
+    def _hear(self, fd: int, exchange: Exchange) -> bool:
+        """Read what the shell itself says; False at the end."""
+        return self._read(fd, exchange.listen)
+
+    def _read(self, fd: int, take: Callable[[bytes], None]) -> bool:
         try:
             chunk = os.read(fd, CHUNK)
         except BlockingIOError:
             return True
-        exchange.take(chunk)
-        self._ended = not chunk
+        take(chunk)
+        self._open_pipes -= not chunk
         return bool(chunk)
-
-
-def command_line(command: str, timeout: float, cwd: str, environment: Mapping[str, str]) -> str:
-    """What the shell is sent for a command."""
-    variables = [f"{name}={value}" for name, value in environment.items()]
-    words = ["env", *variables] if variables else []
-    words += ["timeout", "-k", str(KILL_AFTER), f"{timeout:.3f}", "bash", "-c"]
-    source = ""
-    if len(command.encode(errors="surrogatepass")) <= LONGEST_ARGUMENT:
-        words.append(command)
-    else:
-        # A here-document would need a temporary file, which a full disk refuses.
-        words.append('eval "$(</dev/fd/3)" 3<&-')
-        source = f" 3< <(printf %s {shlex.quote(command)})"
-    start = f"cd -- {shlex.quote(cwd)} && unset OLDPWD && " if cwd else ""
-    return f"({start}exec {shlex.join(words)}) </dev/null 2>&1{source}"

@@ -24,7 +24,16 @@ import docker.errors
 from envs.cgroups import find_cgroups
 from envs.docker_engine import again, engine, engine_errors, is_local, why_no_engine
 from envs.errors import SandboxError
-from envs.owner import FOLDER_NAME, NAMED, Owner, cause_of_death, folder_cause_of_death, from_labels, read_owner
+from envs.owner import (
+    FOLDER_NAME,
+    NAMED,
+    Owner,
+    cause_of_death,
+    folder_cause_of_death,
+    from_labels,
+    read_owner,
+    remove_tree,
+)
 
 OWNED = "srl-agent.run_id"
 """A label that each record has: the engine filters by it."""
@@ -150,13 +159,7 @@ def remove_folder(name: str) -> None:
     if remaining := mounts_under(folder):
         mounted = os.fsdecode(remaining[0])
         raise SandboxError(f"{folder}: {mounted} cannot be detached; as root: umount -l {shlex.quote(mounted)}")
-    while folder.exists():
-        try:
-            shutil.rmtree(folder)
-        except FileNotFoundError:  # Another process removes the same; whoever is last sees it through.
-            continue
-        except OSError as error:
-            raise SandboxError(f"{folder} cannot be removed: {error.strerror}; as root: rm -rf {folder}") from error
+    remove_tree(folder)
 
 
 def mounts_under(folder: Path) -> list[bytes]:

@@ -20,25 +20,28 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
-from envs.base import Result, Spec
+from envs.base import READ_LIMIT, Result, Sandbox, Spec, check_path
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.hygiene import state_root
-from envs.owner import make_owned_folder, this_owner
+from envs.owner import make_owned_folder, remove_tree, this_owner
+from envs.root_files import too_large
 
 MARK: Final = "SRL_AGENT_LOCAL"
 """The variable by which a sandbox's processes are found."""
+SNAPSHOT: Final = "snapshot-"
+"""How the names of snapshots' folders begin."""
 KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ")
 """Variables of the caller that commands see."""
 
 
-class LocalSandbox:
+class LocalSandbox(Sandbox):
     """One copied directory; see `envs.base.Sandbox`."""
 
     def __init__(self, spec: Spec, original: Path | None, family: Path | None = None) -> None:
         """Copy `original` (None: an empty directory). SandboxError where it cannot be copied."""
-        self._spec, self._closed = spec, False
-        self._owns_family = family is None
+        self._spec, self._closed, self._removed = spec, False, False
+        self._is_fork = family is not None
         self._family = family or make_owned_folder(state_root(), this_owner(spec.run_id))
         self._mark = uuid.uuid4().hex
         self.root = self._family / self._mark
@@ -52,17 +55,27 @@ class LocalSandbox:
             raise
 
     def run(
-        self, command: str, timeout: float = 60.0, *, cwd: str = "", environment: Mapping[str, str] | None = None
+        self,
+        command: str,
+        timeout: float = 60.0,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Result:
         """See `envs.base.Sandbox`."""
         self._check()
         place = str(self._place(cwd or self._spec.workdir))
-        return self._driver.run(command, timeout, cwd=place, environment=environment)
+        return self._driver.run(command, timeout, cwd=place, environment=environment, fresh=fresh)
 
-    def read_file(self, path: str) -> bytes:
+    def read_file(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """See `envs.base.Sandbox`."""
         self._check()
-        return self._place(path).read_bytes()
+        with self._place(path).open("rb") as file:
+            content = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else b""
+            if len(content) > limit or os.fstat(file.fileno()).st_size > limit:
+                raise too_large(path, limit)
+        return content
 
     def write_file(self, path: str, content: bytes) -> None:
         """See `envs.base.Sandbox`."""
@@ -75,27 +88,30 @@ class LocalSandbox:
         """See `envs.base.Sandbox`; a copy."""
         self._check()
         name = uuid.uuid4().hex
-        _copy(self.root, self._family / f"snapshot-{name}")
+        _copy(self.root, self._family / f"{SNAPSHOT}{name}")
         return name
 
     def fork(self, snapshot: str = "") -> Self:
-        """See `envs.base.Sandbox`; a copy, which goes with the sandbox that was started."""
+        """See `envs.base.Sandbox`; a copy."""
         self._check()
-        source = self._family / f"snapshot-{snapshot}" if snapshot else self.root
+        source = self._family / f"{SNAPSHOT}{snapshot}" if snapshot else self.root
         if not source.is_dir():
             raise SandboxError(f"no snapshot '{snapshot}' of this sandbox or of one it was forked from")
         return type(self)(self._spec, source, self._family)
 
     def close(self) -> None:
         """See `envs.base.Sandbox`."""
-        if self._closed:
+        if self._removed:
             return
         self._closed = True
         self._kill_all()
         self._driver.close()
-        folder = self._family if self._owns_family else self.root
-        if folder.exists():
-            shutil.rmtree(folder)
+        for folder in [self.root, *([] if self._is_fork else self._family.glob(f"{SNAPSHOT}*"))]:
+            remove_tree(folder)
+        # The last of a family takes its folder along: nothing but the owner's record is in it.
+        if not any(folder.is_dir() for folder in self._family.glob("*")):
+            remove_tree(self._family)
+        self._removed = True
 
     def _check(self) -> None:
         if reason := self._why_dead():
@@ -108,6 +124,7 @@ class LocalSandbox:
 
     def _place(self, path: str) -> Path:
         """The host's path: the copy in place of the working directory."""
+        check_path(path)
         inside = PurePosixPath(os.path.normpath(path))
         if inside.is_relative_to(self._spec.workdir):
             return self.root / inside.relative_to(self._spec.workdir)
@@ -137,7 +154,7 @@ class LocalBackend:
 
     def why_not(self) -> str:
         """Why it cannot be used here."""
-        missing = [name for name in ("bash", "env", "timeout") if shutil.which(name) is None]
+        missing = [name for name in ("bash", "env", "cp", "rm") if shutil.which(name) is None]
         return f"no command {', '.join(missing)}" if missing else ""
 
     def isolation(self) -> str:

@@ -29,10 +29,13 @@ from envs import layers as layers_script
 from envs.base import Limits
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
-from envs.owner import make_owned_folder, start_time, this_owner
+from envs.owner import make_owned_folder, remove_tree, start_time, this_owner
 
 MOST_LAYERS: Final = 100
 """Above so many, layers of one disk are merged; the kernel takes 500 (OVL_MAX_STACK)."""
+SEARCH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CLEAN: Final = {"PATH": SEARCH, "LC_ALL": "C"}
+"""What is started within the namespaces gets of this process's environment: nothing, as some can be looked at there."""
 PATIENCE: Final = 120.0
 """Seconds that a mount may take on a busy machine."""
 
@@ -50,7 +53,8 @@ class Store:
         self.is_root = os.geteuid() == 0
         self.snapshots: dict[str, tuple[str, ...]] = {}
         """Identifiers to layers, the uppermost first."""
-        self._disks, self._members, self._lock = 0, 0, threading.RLock()
+        self._disks, self._lock = 0, threading.RLock()
+        self._members: set[int] = set()
         self._holder: subprocess.Popen[bytes] | None = None
         self.holder = 0
         """The host's process id of what holds the namespaces."""
@@ -64,16 +68,30 @@ class Store:
             binds = [f"mkdir i{n} && mount --rbind {_word(path)} i{n}" for n, path in enumerate(self.image)]
             # bwrap looks its own children up in /proc, by their numbers in this namespace.
             self.do(" && ".join(["mount -t proc proc /proc", *binds]), "the image cannot be mounted")
+            self.do(self._make_shell(host=callable(image)), "the image has no bash in /usr/bin or /bin")
         except BaseException:
             self.close()
             raise
+
+    @property
+    def shell(self) -> Path:
+        """The image's bash as a file that its user may run and not read, within the namespace."""
+        return self.folder / "s/bash"
+
+    def _make_shell(self, host: bool) -> str:
+        """The copy is on a file system of its own, since this folder's may be mounted `noexec`."""
+        own = "/usr/bin/bash /bin/bash" if host else "i*/usr/bin/bash i*/bin/bash"
+        # A link of the image that leads out of it would find the host's.
+        inside = "true" if host else 'case $(realpath -q "$f") in "$PWD"/i*) true;; *) false;; esac'
+        find = f"for f in {own}; do {inside} && cp -L $f s/bash && chmod 111 s/bash && break; done 2>/dev/null"
+        return f"mkdir s && mount -t tmpfs -o size=16m,mode=711 shell s && {{ {find}; [ -e s/bash ]; }}"
 
     def _open_holder(self) -> subprocess.Popen[bytes]:
         if self._holder is not None:
             raise SandboxError("the process that held the sandbox's mounts is gone")
         user = [] if self.is_root else ["--user", "--map-root-user"]
         words = ["unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "bash", "--noprofile", "--norc"]
-        self._holder = shell_process(words)
+        self._holder = shell_process(words, environment=CLEAN)
         return self._holder
 
     def _too_slow(self) -> None:
@@ -89,7 +107,7 @@ class Store:
     def do(self, script: str, failure: str) -> None:
         """Run a script of ours in the namespace, in the store's folder. SandboxError names the `failure`."""
         with self._lock:
-            result = self._driver.run(script, PATIENCE, cwd=str(self.folder), environment={"PATH": _path()})
+            result = self._driver.run(script, PATIENCE, cwd=str(self.folder), environment=CLEAN)
         if result.exit_code != 0:
             raise SandboxError(f"{failure}: {result.output.strip()}")
 
@@ -101,7 +119,8 @@ class Store:
     def new_disk(self, size_mb: int) -> int:
         """The number of a new, empty disk of that size (0: unbounded, a plain directory)."""
         with self._lock:
-            number, self._disks, self._members = self._disks, self._disks + 1, self._members + 1
+            number, self._disks = self._disks, self._disks + 1
+            self._members.add(number)
         try:
             self.do(self._make_disk(number, size_mb), f"no disk of {size_mb} MB for a sandbox")
         except BaseException:
@@ -152,9 +171,12 @@ class Store:
         self.do(f"! mountpoint -q m{number} || umount m{number}", "a sandbox's files cannot be unmounted")
 
     def copy_layer(self, number: int, layer: int, to: int) -> None:
-        """Copy a layer that is being written to a frozen one."""
-        script = f"cp -a --reflink=auto {number}/{layer} {number}/{to}.part && mv {number}/{to}.part {number}/{to}"
-        self.do(f"{script} || {{ rm -rf {number}/{to}.part; false; }}", "a snapshot does not fit the sandbox's disk")
+        """Copy a layer that is being written to a frozen one; what vanishes meanwhile is not in it."""
+        said, part = f"{number}.said", f"{number}/{to}.part"
+        vanished = r": No such file or directory$|: Not a directory$|replaced while being copied$"
+        copy = f"cp -a --reflink=auto {number}/{layer} {part} 2>{said} || ! grep -vE {shlex.quote(vanished)} {said}"
+        done = f"{{ {copy}; }} && mv {part} {number}/{to}"
+        self.do(f"{done} || {{ rm -rf {part}; false; }}", "a snapshot cannot be copied within the sandbox's disk")
 
     def merged(self, number: int, layer: int, stack: tuple[str, ...]) -> tuple[str, ...]:
         """The stack with the topmost layers of this disk as one, `layer`, where there are too many."""
@@ -174,11 +196,11 @@ class Store:
     def drop(self, number: int, keep: bool) -> None:
         """A sandbox is closed: remove its view, and its disk unless `keep`; the last takes the store with it."""
         with self._lock:
-            self._members -= 1
-            last = self._members == 0
+            self._members.discard(number)
+            last = not self._members
             if not last and not self.why_dead():
                 view = f"umount -l m{number} 2>/dev/null; rmdir m{number} 2>/dev/null"
-                disk = f"umount -l {number} 2>/dev/null; rm -rf -- {number} {number}.ext4"
+                disk = f"umount -l {number} 2>/dev/null; rm -rf -- {number} {number}.ext4 {number}.said"
                 self.do(f"{view}; {'true' if keep else disk}", "a sandbox's disk cannot be removed")
         if last:
             self.close()
@@ -193,15 +215,12 @@ class Store:
         self._driver.close()
         if not self.folder.exists():
             return
-        try:
-            shutil.rmtree(self.folder)
-        except OSError as error:
-            raise SandboxError(f"{self.folder} cannot be removed: {error.strerror}") from error
+        remove_tree(self.folder)
 
 
 def has_loop() -> bool:
     """Whether this user can mount a file as a disk."""
-    return os.geteuid() == 0 and Path("/dev/loop-control").exists() and bool(shutil.which("mkfs.ext4", path=_path()))
+    return os.geteuid() == 0 and Path("/dev/loop-control").exists() and bool(shutil.which("mkfs.ext4", path=SEARCH))
 
 
 def children(pid: int) -> list[int]:
@@ -210,10 +229,6 @@ def children(pid: int) -> list[int]:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     except FileNotFoundError:
         return []
-
-
-def _path() -> str:
-    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _word(path: Path) -> str:

@@ -13,11 +13,14 @@ import json
 import os
 import platform
 import re
+import subprocess
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from envs.errors import SandboxError
 
 PREFIX = "srl-agent."
 """Before each label's name."""
@@ -148,6 +151,15 @@ def make_owned_folder(root: Path, owner: Owner) -> Path:
     folder.mkdir(parents=True, mode=0o700)
     write_owner(folder, owner)
     return folder
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all in it, however deep (shutil's recursion ends at Python's own limit); gone already is
+    removed. SandboxError where that fails."""
+    done = subprocess.run(["rm", "-rf", "--", str(folder)], capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise SandboxError(f"{folder} cannot be removed: {said[-1] if said else 'rm failed'}; as root: rm -rf {folder}")
 
 
 def folder_cause_of_death(folder: Path) -> str:
