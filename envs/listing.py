@@ -12,6 +12,11 @@ class Unreadable(SandboxError):
     """The sandbox lives, but its files cannot be listed: whoever worked in it broke its programs or its disk."""
 
 
+def settle(sandbox: Sandbox) -> None:
+    """End what earlier commands left running, before what they did is read: it could answer for the harness."""
+    sandbox.run("true", cwd="/", fresh=True)
+
+
 def listed(sandbox: Sandbox, root: str, command: str, scratch: str) -> list[str]:
     """The NUL-separated output of a command run in `root`, by way of the file `scratch`; Unreadable where it fails."""
     checked(sandbox, f"{{ {command}; }} > {scratch}", root)

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from envs.base import Result, Sandbox
 from envs.carried import carry, changed_files
 from envs.errors import SandboxError
-from envs.listing import Unreadable
+from envs.listing import Unreadable, settle
 from envs.task_tests import PARSERS, TaskTests
 
 SUSPICIOUS = re.compile(
@@ -56,6 +56,7 @@ def judge(
     one); it is changed. Both stay open. What the policy made unreadable is an unresolved outcome; SandboxError where a
     sandbox fails, or where the task itself is broken (its test patch does not apply).
     """
+    settle(finished)
     try:
         changed = changed_files(finished, fresh, root)
     except Unreadable as error:

@@ -96,7 +96,8 @@ def state_reward(similarity: float, equivalent: bool) -> float:
 
 def _read(sandbox: Sandbox, root: str, state_file: str, seconds: float) -> tuple[str, str]:
     """Digests of files and shell. SandboxError where they cannot be read."""
-    result = sandbox.run(f"set -- {shlex.quote(state_file)}\n{_READ}", seconds, cwd=root)
+    # Fresh: what the action left running could answer in the place of these programs.
+    result = sandbox.run(f"set -- {shlex.quote(state_file)}\n{_READ}", seconds, cwd=root, fresh=True)
     lines = [line.removesuffix("  -") for line in result.output.splitlines()]
     if result.exit_code or len(lines) != 2:
         raise SandboxError(f"the state of {root} cannot be read: {result.output.strip() or result.exit_code}")

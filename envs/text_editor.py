@@ -16,6 +16,8 @@ from envs.base import Sandbox
 
 LISTED = 2
 """Levels of a directory that `view` shows, where the directory is not the whole answer itself."""
+LARGEST = 4 << 20
+"""Bytes of a file above which it is no text to edit."""
 
 
 class EditError(Exception):
@@ -49,14 +51,14 @@ class Editor:
     def read(self, arguments: Mapping[str, str], path: str) -> str:
         """The text of a file; EditError where it is none."""
         try:
-            return self.sandbox.read_file(path).decode()
+            return self.sandbox.read_file(path, LARGEST).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise EditError(f"{arguments['path']} is not a text file that can be read.") from error
 
     def write(self, arguments: Mapping[str, str], path: str, text: str) -> str:
         """Write a file and remember what it was; EditError where that is impossible."""
         try:
-            old = self.sandbox.read_file(path)
+            old = self.sandbox.read_file(path, LARGEST)
         except OSError:
             old = None
         try:
@@ -88,7 +90,7 @@ def _lines(text: str) -> list[str]:
 def view(editor: Editor, arguments: Mapping[str, str], path: str) -> str:
     """The numbered lines of a file, or the names in a directory."""
     try:
-        text = editor.sandbox.read_file(path).decode()
+        text = editor.sandbox.read_file(path, LARGEST).decode()
     except IsADirectoryError:
         return _listing(editor, path)
     except (OSError, UnicodeDecodeError) as error:

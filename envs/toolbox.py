@@ -79,6 +79,8 @@ class Toolbox:
         # Within the sandbox's files, so that a fork goes on in the same directory with the same variables.
         self.state_file = f"/tmp/.shell-{uuid.uuid4().hex[:12]}"
         self._base, self._objects = self._find_base()
+        if keeps:
+            self._write_start()
 
     def editor_state(self) -> EditorState:
         """What the editor could undo, for `moved_to`."""
@@ -105,6 +107,13 @@ class Toolbox:
         """Run a command where the last one left off, or at the root where nothing is kept."""
         if not self.keeps:
             return self._seen(self.sandbox.run(command, self.timeout, cwd=self.root))
+        # From a file of its own, so that bash counts the command's lines from 1.
+        return self._seen(
+            self.sandbox.run(command, self.timeout, cwd=self.root, environment={"BASH_ENV": f"{self.state_file}.start"})
+        )
+
+    def _write_start(self) -> None:
+        """Write what a shell reads before each command: to begin where the last left off, and keep where it ends."""
         state = shlex.quote(self.state_file)
         keep = (
             f"__code=$?; {{ declare -px; printf 'cd -- %q\\n# whole' \"$PWD\"; }} > {state} 2> /dev/null; exit $__code"
@@ -112,9 +121,12 @@ class Toolbox:
         # Variables that the last command unset are in the environment of a new shell again. A full disk, or a command
         # that was killed, may leave half of the file; and a file without the directory at its end is not used.
         restore = "[[ $__kept == *'# whole' ]] && { unset -v $(compgen -e); eval \"$__kept\"; } 2> /dev/null"
-        lines = [f"{{ __kept=$(<{state}); }} 2> /dev/null; {restore}; unset -v __kept; trap {shlex.quote(keep)} EXIT"]
-        lines.append(command)
-        return self._seen(self.sandbox.run("\n".join(lines), self.timeout, cwd=self.root))
+        begin = f"unset -v BASH_ENV; {{ __kept=$(<{state}); }} 2> /dev/null; {restore}; unset -v __kept"
+        start = f"{begin}; trap {shlex.quote(keep)} EXIT\n"
+        try:
+            self.sandbox.write_file(f"{self.state_file}.start", start.encode())
+        except OSError as error:
+            raise SandboxError(f"the shell's state cannot be kept: {error}") from error
 
     def _seen(self, result: Result) -> Observation:
         return Observation(

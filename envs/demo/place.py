@@ -26,7 +26,7 @@ ROOT = "/testbed"
 def demo_spec(backend: str, image: str = "") -> Spec:
     """The sandbox of a demonstration task; `image` in place of the backend's usual one."""
     limits = Limits(memory_mb=512, pids=128, disk_mb=256)
-    return Spec(image or IMAGES.get(backend, ""), ROOT, ENVIRONMENT, limits)
+    return Spec(image or IMAGES.get(backend, ""), ROOT, ENVIRONMENT, limits, make_workdir=True)
 
 
 def place(task: DemoTask, sandbox: Sandbox, root: str = ROOT) -> None:
