@@ -157,20 +157,18 @@ def why_not_sharded(config: Config, sharding: str) -> str:
 
 def check_processes(config: Config, machine: Machine) -> None:
     """Refuse batch sizes that do not divide among the processes."""
-    batches = {
-        "sft": ("sft.batch_size", config.sft.batch_size, "sft.micro_batch_size", config.sft.micro_batch_size),
-        "srl": (
-            "srl.prompts_per_step",
-            config.srl.prompts_per_step,
-            "srl.micro_batch_prompts",
-            config.srl.micro_batch_prompts,
-        ),
+    sft = ("batch_size", config.sft.batch_size, "micro_batch_size", config.sft.micro_batch_size)
+    grpo = {stage: config.grpo(stage) for stage in config.stages if stage != "sft"}
+    batches = {"sft": sft} | {
+        stage: ("prompts_per_step", section.prompts_per_step, "micro_batch_prompts", section.micro_batch_prompts)
+        for stage, section in grpo.items()
     }
     for stage in config.stages:
         name, size, micro_name, micro = batches[stage]
         if size % (micro * machine.processes):
             raise ConfigError(
-                f"{name} ({size}) must be a multiple of {micro_name} x processes ({micro} x {machine.processes})"
+                f"{stage}.{name} ({size}) must be a multiple of {stage}.{micro_name} x processes "
+                f"({micro} x {machine.processes})"
             )
 
 
@@ -191,9 +189,15 @@ def check_lengths(config: Config, positions: int) -> None:
             f"sft.max_tokens ({config.sft.max_tokens}) is more than the {positions} positions of "
             f"'{config.model.name}'; lower it, or take a model with a longer context"
         )
-    prompt, output = config.data.max_prompt_tokens, config.srl.max_completion_tokens
-    if "srl" in config.stages and 0 < positions < prompt + output:
-        raise ConfigError(
-            f"data.max_prompt_tokens + srl.max_completion_tokens ({prompt} + {output}) is more than the {positions} "
-            f"positions of '{config.model.name}'; lower one of them, or take a model with a longer context"
-        )
+    outputs = {
+        "srl": ("srl.max_completion_tokens", config.srl.max_completion_tokens),
+        "rlvr": ("rlvr.max_rollout_tokens", config.rlvr.max_rollout_tokens),
+    }
+    prompt = config.data.max_prompt_tokens
+    for stage in [stage for stage in config.stages if stage in outputs]:
+        name, output = outputs[stage]
+        if 0 < positions < prompt + output:
+            raise ConfigError(
+                f"data.max_prompt_tokens + {name} ({prompt} + {output}) is more than the {positions} positions of "
+                f"'{config.model.name}'; lower one of them, or take a model with a longer context"
+            )

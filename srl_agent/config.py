@@ -256,6 +256,11 @@ class Config(Section):
                     f"{stage}.prompts_per_step must be a multiple of {stage}.micro_batch_prompts "
                     f"({section.prompts_per_step} and {section.micro_batch_prompts} given)"
                 )
+        if self.rlvr.max_rollout_tokens < self.rlvr.max_completion_tokens:
+            raise ValueError(
+                "rlvr.max_rollout_tokens must hold one output at least, rlvr.max_completion_tokens "
+                f"({self.rlvr.max_rollout_tokens} and {self.rlvr.max_completion_tokens} given)"
+            )
         if self.sft.batch_size % self.sft.micro_batch_size:
             raise ValueError(
                 "sft.batch_size must be a multiple of sft.micro_batch_size "

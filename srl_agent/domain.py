@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
@@ -110,7 +110,29 @@ class Domain(Protocol):
         ...
 
 
+class PlaysTasks(Protocol):
+    """What a domain has besides, whose tasks can be played to their end (stage rlvr)."""
+
+    def problems(self, config: Config, steps: StepSets) -> StepSets:
+        """Where rollouts begin, to train on and to hold out, of the steps that `load_steps` gave.
+
+        ConfigError where an outcome cannot be had on this machine.
+        """
+        ...
+
+    def player(self, config: Config, tokenizer: Any, ends: set[int]) -> Any:
+        """A `srl_agent.play.Player`; `ends` are the tokens that end an output, and may grow."""
+        ...
+
+
 METHODS = ("load_steps", "scorer", "floors", "supervised_target", "action_kind")
+
+
+def tasks_of(domain: Domain, config: Config) -> PlaysTasks:
+    """The domain as one whose tasks can be played. ConfigError where they cannot."""
+    if not all(callable(getattr(domain, name, None)) for name in ("problems", "player")):
+        raise ConfigError(f"stages: rlvr plays tasks to their end, which domain '{config.domain}' does not offer")
+    return cast(PlaysTasks, domain)
 
 
 def find_domain(name: str) -> Domain:

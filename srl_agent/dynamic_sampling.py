@@ -67,6 +67,12 @@ def mark_fresh(groups: Sequence[Batch]) -> list[Batch]:
     ]
 
 
+def whole_rows(batch: Batch) -> tuple[Tensor, Tensor, int]:
+    """Token ids and mask of prompts and outputs together, (B*G, P+C) each, and C."""
+    ids, mask = (torch.cat([batch[f"prompt_{part}"], batch[f"completion_{part}"]], 1) for part in ("ids", "mask"))
+    return ids, mask, batch["completion_ids"].shape[1]
+
+
 def merge_groups(groups: Sequence[Batch], pad_id: int) -> Batch:
     """One batch of all groups' rows, in order; prompts are padded on the left, everything else on the right."""
     merged: Batch = {}

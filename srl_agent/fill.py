@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from srl_agent.config import DynamicSamplingConfig
 from srl_agent.dynamic_sampling import Batch, is_informative, take_group
-from srl_agent.step_reward import Output, OutputReward, Place
+from srl_agent.step_reward import Output, OutputReward, Place, output_metrics, score_metrics
 
 RECORDED = ("instance_id", "traj_id", "step", "n_steps", "prompt", "expert_action")
 """Columns of a row that the run's samples repeat."""
@@ -54,6 +55,16 @@ class Fill:
             self.places += [Place(row["step"], row["source"], reward.kind_of(row["expert_action"]))] * size
             self.groups.append(_record(row, keep, outputs))
         self.rounds += 1
+
+    def metrics(self) -> dict[str, float]:
+        """What the sampled groups say together; nothing where none was sampled."""
+        if not self.groups:
+            return {}
+        return {
+            "kept_ratio": fmean(group["kept"] for group in self.groups),
+            **output_metrics(self.outputs),
+            **score_metrics([output.score for output in self.outputs], self.places),
+        }
 
 
 def _record(row: dict[str, Any], kept: bool, outputs: Sequence[Output]) -> dict[str, Any]:

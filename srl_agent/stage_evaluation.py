@@ -22,7 +22,8 @@ class Evaluation:
     def begin(self) -> None:
         """Log the figures of the weights that the stage starts from, taken over from the stage before where known."""
         if self.context.steps.held_out:
-            self._log(0, self.context.known or self.figures())
+            known = self.context.known
+            self._log(0, known if self.best_by in known and "solved" not in known else self.figures())
 
     def after(self, step: int) -> bool:
         """Evaluate where it is due after an optimiser step; whether the weights are to be saved as the best so far."""

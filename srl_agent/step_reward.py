@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Protocol
@@ -65,12 +65,8 @@ class StepReward:
         """Tokens that end an output; a model may have more than its tokenizer says."""
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text with special tokens kept, so that one amid the output breaks the format; the end is cut off."""
-        stop = len(ids)
-        while stop and ids[stop - 1] in self.ends:
-            stop -= 1
-        text: str = self.tokenizer.decode(ids[:stop], skip_special_tokens=False)
-        return text
+        """See the function."""
+        return decode(self.tokenizer, ids, self.ends)
 
     def __call__(
         self,
@@ -91,6 +87,15 @@ class StepReward:
             for text, score, ids in zip(texts, scores, completion_ids, strict=True)
         ]
         return [score.reward for score in scores]
+
+
+def decode(tokenizer: Any, ids: Sequence[int], ends: Collection[int]) -> str:
+    """The text with special tokens kept, so that one amid the output breaks the format; the end is cut off."""
+    stop = len(ids)
+    while stop and ids[stop - 1] in ends:
+        stop -= 1
+    text: str = tokenizer.decode(ids[:stop], skip_special_tokens=False)
+    return text
 
 
 def output_metrics(outputs: Sequence[Output]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from srl_agent.action_kinds import call_kind
 from srl_agent.config import Config, RewardConfig
@@ -79,6 +80,18 @@ class SweDomain:
     def action_kind(self, expert_action: str) -> str:
         """See `Domain` and `srl_agent.action_kinds.call_kind`."""
         return call_kind(expert_action)
+
+    def problems(self, config: Config, steps: StepSets) -> StepSets:
+        """See `PlaysTasks`; under `rlvr.start: task` each task once, though there may be several episodes of it."""
+        from srl_agent.swe_tasks import problems
+
+        return problems(config, steps)
+
+    def player(self, config: Config, tokenizer: Any, ends: set[int]) -> Any:
+        """See `PlaysTasks` and `srl_agent.swe_player`."""
+        from srl_agent.swe_tasks import build_player
+
+        return build_player(config, tokenizer, ends)
 
 
 def read_call(text: str) -> str:

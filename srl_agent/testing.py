@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 
 from srl_agent.config import Config
 from srl_agent.domain import Score, Scorer, StepKey, StepSets, only_steps
+from srl_agent.play import OneTurn
 from trajectories.records import Message, StepExample
 
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -101,6 +102,19 @@ class ToyDomain:
     def action_kind(self, expert_action: str) -> str:
         """The first two letters are of one kind, the others of another."""
         return "early" if expert_action in "ab" else "late"
+
+    def problems(self, config: Config, steps: StepSets) -> StepSets:
+        """The steps as they are."""
+        return steps
+
+    def player(self, config: Config, tokenizer: Any, ends: set[int]) -> OneTurn:
+        """An output that names its letter is right."""
+        letters = {(step.traj_id, step.step): step.expert_action for step in map(_toy_step, range(15))}
+
+        def grade(text: str, start: StepKey) -> Score:
+            return Score(float(letters[start.traj_id, start.step] in text), None, False, text)
+
+        return OneTurn(tokenizer, ends, grade)
 
 
 def _toy_step(index: int) -> StepExample:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from srl_agent.config import Config, GrpoConfig
+from srl_agent.config import Config, GrpoConfig, RlvrConfig
 from srl_agent.models import require_peft
 
 
@@ -46,6 +46,8 @@ def grpo_settings(
         scale_rewards="group",
         use_vllm=trainer.engine == "vllm" and accelerated,  # on CPUs TRL's weight sync fails: ours is used
         vllm_mode=trainer.vllm_mode,
+        # Rollouts of many outputs have no list of the engine's own log-probabilities to correct by.
+        vllm_importance_sampling_correction=not isinstance(section, RlvrConfig),
     )
 
 

@@ -7,13 +7,12 @@ fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback
@@ -23,25 +22,23 @@ from trl.trainer.utils import split_tensor_dict
 
 from srl_agent.config import Config
 from srl_agent.cpu import sampling_copy
-from srl_agent.dynamic_sampling import OLD_LOGPS, Batch, Oversampling, merge_groups, silence
-from srl_agent.fill import Fill
+from srl_agent.domain import StepKey
+from srl_agent.dynamic_sampling import OLD_LOGPS, Batch
+from srl_agent.filling import Filling, OnFill
 from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import grouped_logps, through
-from srl_agent.prompt_tokens import PromptTokens
+from srl_agent.play import Rollout
 from srl_agent.rollout import ends_of, sample_groups
 from srl_agent.sharded import is_sharded, twin_of
 from srl_agent.stage_evaluation import NEVER
-from srl_agent.step_reward import OutputReward, output_metrics, score_metrics
+from srl_agent.step_reward import OutputReward
 from srl_agent.step_stream import StepStream
 from srl_agent.stopwatch import Stopwatch
 from srl_agent.trl_settings import grpo_settings, sft_settings
 from srl_agent.vllm_engine import VllmEngine, engine_on_cpu
 
-OnFill = Callable[[int, Fill, dict[str, float]], None]
-"""Called on every process after a batch was filled: (optimiser step, fill of all processes, metrics of the stage)."""
 
-
-class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
+class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     """GRPO on groups that share a prompt: one expert step each (stage `srl`) or one task each (stage `rlvr`)."""
 
     def __init__(
@@ -54,18 +51,13 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         on_fill: OnFill,
         **trl: Any,
     ) -> None:
-        self.settings, self.stage, self.section = config, stage, config.grpo(stage)
-        self.reward, self.stream, self.on_fill = reward, stream, on_fill
-        self.watch = Stopwatch()
-        self.oversampling = Oversampling(self.section.dynamic_sampling.max_oversampling)
-        self.carried: list[Batch] = []
-        """Kept groups that the last batch had over, with the log-probabilities of the policy that sampled them."""
+        self.settings, self.watch = config, Stopwatch()
+        self.begin_filling(config.grpo(stage), stage, reward, stream, on_fill)
         self._inputs: Batch = {}
         self.evaluated = NEVER
         super().__init__(reward_funcs=reward, **trl)
         reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
-        self.prompt_tokens = PromptTokens()
         self.colocated = self._colocated_vllm()
         self.use_vllm = self.args.use_vllm or self.colocated is not None  # TRL then corrects for the engine's rounding
         self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
@@ -92,71 +84,8 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         if self._step % (parts * self.num_iterations) == 0 or self._buffered_inputs is None:
             # Groups stay whole: stock TRL shuffles outputs, after which no prompt can be shared.
             with self.watch("other"):
-                self._buffered_inputs = split_tensor_dict(self._fill_batch(), parts)
+                self._buffered_inputs = split_tensor_dict(self.fill_batch(), parts)
         return self._buffered_inputs[self._step % parts]
-
-    def _fill_batch(self) -> Batch:
-        """Sample until this process holds its share of informative groups, or the bound on refills is reached."""
-        sampling, size = self.section.dynamic_sampling, self.num_generations
-        need = self.args.generation_batch_size // size // self.accelerator.num_processes
-        fill = Fill(kept=list(self.carried))
-        self.prompt_tokens.take()
-        carried = len(self.carried)
-        while (missing := self._most(need - len(fill.kept))) > 0 and fill.rounds <= sampling.max_refills:
-            numbers = self._draw(self.oversampling.prompts(missing))
-            rows = [self.train_dataset[number] for number in numbers]
-            out = self._generate_and_score_completions([dict(row) for row in rows for _ in range(size)])
-            fill.add(numbers, rows, out, self.reward, size, sampling)
-        kept = fill.kept[:need]
-        total = int(self._sum(len(kept)))
-        merged = merge_groups([*kept, *[silence(fill.spare)] * (need - len(kept))], self._tokenizer.pad_token_id)
-        # The loss is a mean over all rows; rows without weight must not shrink the others' share.
-        merged["loss_scale"] = torch.tensor(need * self.accelerator.num_processes / max(total, 1))
-        merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
-        self.carried = self._with_old_logps(fill.kept[need:], fill.spare)
-        self._report(fill, total, self._sum(carried))
-        return merged
-
-    def _draw(self, count: int) -> list[int]:
-        """Numbers of `count` rows for this process; the order does not depend on how many processes share it."""
-        first = count * self.accelerator.process_index
-        # One stretch a process: rows of one episode stay together, and share their prompts' beginning.
-        return self.stream.take(count * self.accelerator.num_processes)[first : first + count]
-
-    def _with_old_logps(self, groups: list[Batch], filler: Batch) -> list[Batch]:
-        """The groups ready for the next batch, when the policy that sampled them will not be the present one."""
-        for index in range(self._most(len(groups))):  # every process takes part in every pass: FSDP gathers in it
-            group = groups[index] if index < len(groups) else filler
-            ids, mask = (
-                torch.cat([group[f"prompt_{part}"], group[f"completion_{part}"]], 1) for part in ("ids", "mask")
-            )
-            if OLD_LOGPS not in group:
-                with torch.no_grad():
-                    width = group["completion_ids"].shape[1]
-                    group[OLD_LOGPS] = self._get_per_token_logps_and_entropies(self.model, ids, mask, width)[0]
-        return groups
-
-    def _most(self, count: int) -> int:
-        return int(self.accelerator.gather(torch.tensor([count], device=self.accelerator.device)).max())
-
-    def _sum(self, value: float) -> float:
-        return float(self.accelerator.gather(torch.tensor([float(value)], device=self.accelerator.device)).sum())
-
-    def _report(self, fill: Fill, used: int, carried: float) -> None:
-        for name in ("outputs", "places", "groups", "dull"):
-            setattr(fill, name, gather_object(getattr(fill, name)))
-        metrics = {"groups_used": float(used), "groups_carried": carried, "refills": float(max(fill.rounds - 1, 0))}
-        if fill.groups:
-            metrics["kept_ratio"] = fmean(group["kept"] for group in fill.groups)
-            metrics |= output_metrics(fill.outputs)
-            metrics |= score_metrics([output.score for output in fill.outputs], fill.places)
-            self.oversampling.learn(metrics["kept_ratio"])
-        self.stream.rest(fill.dull)
-        metrics |= self.prompt_tokens.metrics(self._sum)
-        metrics |= {"epoch": self.stream.position / self.stream.rows, "resting": float(self.stream.asleep)}
-        for name, value in metrics.items():
-            self._metrics["train"][f"{self.stage}/{name}"].append(value)
-        self.on_fill(self.state.global_step + 1, fill, metrics)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
         """TRL's step on one micro-batch, timed by its parts."""
@@ -188,6 +117,9 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         has_tool_images: bool = False,
     ) -> Any:
         with self.watch("rollout"):
+            if self.player:
+                played = self.play(self.starts, prompt_ids[::num_generations], num_generations)
+                return [list(one.ids) for one in played], None
             if self.colocated is not None:
                 return self.colocated.sample(self, prompt_ids[::num_generations], num_generations)
             if self.use_vllm:
@@ -196,8 +128,15 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
                 )
             return self.sample(prompt_ids[::num_generations], num_generations), None
 
+    def play(self, starts: list[StepKey], prompts: Sequence[Sequence[int]], rollouts: int) -> list[Rollout]:
+        """`rollouts` of the player for each start, with the current weights."""
+        assert self.player is not None, "only a stage whose reward is played plays"
+        return self.player.play(starts, prompts, rollouts, self.sample, lambda yes: self._most(int(yes)) > 0)
+
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         """`rollouts` outputs (token ids) for each prompt (token ids), prompt by prompt, with the current weights."""
+        if not prompts:  # other processes have some, and this one takes part in what they gather
+            return self.sample([[self._tokenizer.pad_token_id]], rollouts)[:0]
         if self.colocated is not None:
             return self.colocated.sample(self, prompts, rollouts)[0]
         if self.use_vllm:
@@ -232,43 +171,19 @@ class SrlTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     def _shared_pass(self, model: Any, ids: Tensor, mask: Tensor, width: int) -> tuple[Tensor, Tensor]:
         """Log-probabilities and entropies, (B*G, C) each."""
         trainer = self.settings.trainer
+        attention = "merge" if trainer.attention == "merge" else "mask"
+        options: Any = {"row_tokens": trainer.row_tokens, "recompute": trainer.gradient_checkpointing}
         with self.accelerator.autocast():
             twin = self._twin if is_sharded(model) else None
             module = twin.filled(model) if twin else self.accelerator.unwrap_model(model)
-            return through(
-                module if twin else model,
-                module,
-                lambda: grouped_logps(
-                    module,
-                    ids,
-                    mask,
-                    width,
-                    self.num_generations,
-                    self.temperature,
-                    row_tokens=trainer.row_tokens,
-                    recompute=trainer.gradient_checkpointing,
-                    attention="merge" if trainer.attention == "merge" else "mask",
-                ),
-            )
-
-    def restore(self, checkpoint: Path, state: dict[str, Any]) -> None:
-        """Go on where the process that wrote the checkpoint stopped; `state` is what its marker says."""
-        self.stream.restore(state)
-        self.oversampling.kept_ratio = state["kept_ratio"]
-        carried = checkpoint / self._carried_name()
-        self.carried = torch.load(carried, map_location=self.accelerator.device) if carried.is_file() else []
-
-    def _carried_name(self) -> str:
-        """Of the file with this process's carried groups: they go to as many processes as there were, or nowhere."""
-        return f"carried-{self.accelerator.process_index + 1}-of-{self.accelerator.num_processes}.pt"
+            rows = (module, ids, mask, width, self.num_generations, self.temperature)
+            call = partial(grouped_logps, *rows, attention=attention, **options)
+            return through(module if twin else model, module, call)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        if self.carried:
-            torch.save(
-                self.carried, Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / self._carried_name()
-            )
-        mark_complete(self, self.stage, {**self.stream.state(), "kept_ratio": self.oversampling.kept_ratio})
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        mark_complete(self, self.stage, self.kept_state(folder))
 
 
 class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped

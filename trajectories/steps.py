@@ -83,6 +83,11 @@ def cut_middle(text: str, most: int) -> str:
     return f"{text[:head]}\n[... {len(text) - most} characters cut ...]\n{text[len(text) - tail :]}"
 
 
+def observation_text(observation: str, max_observation_chars: int) -> str:
+    """What a prompt shows of an observation: its head and tail where it is long, a note where it is blank."""
+    return cut_middle(observation, max_observation_chars) if observation.strip() else NO_OUTPUT
+
+
 def split_held_out(
     episodes: Sequence[Episode],
     n: int,
@@ -143,7 +148,7 @@ def _opening(system_prompt: str, task: str) -> list[Message]:
 
 
 def _round(turn: Turn, max_observation_chars: int) -> tuple[Message, Message]:
-    observation = cut_middle(turn.observation, max_observation_chars) if turn.observation.strip() else NO_OUTPUT
+    observation = observation_text(turn.observation, max_observation_chars)
     return Message("assistant", render_action(turn.action)), Message("user", observation)
 
 

@@ -25,7 +25,7 @@ from srl_agent.choices import (
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
 from srl_agent.cpu import keep_freed_memory
-from srl_agent.domain import StepSets, find_domain
+from srl_agent.domain import StepSets, find_domain, tasks_of
 from srl_agent.errors import ConfigError
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
@@ -51,6 +51,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     count_tokens = token_counter(tokenizer)
     steps = domain.load_steps(config, count_tokens)
     floors = domain.floors(config, steps.train)
+    tasks = tasks_of(domain, config).problems(config, steps) if "rlvr" in config.stages else steps
     _say_choices(progress, config, machine, steps, floors, why, why_dtype)
     _say_too_long(progress, config, steps, count_tokens)
     if dry_run:
@@ -62,7 +63,8 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     progress.say(f"run directory: {folder}")
 
     def context(stage: str) -> StageContext:
-        return StageContext(config, folder, stage, machine, domain, steps, tokenizer, floors, progress)
+        sets = tasks if stage == "rlvr" else steps
+        return StageContext(config, folder, stage, machine, domain, sets, tokenizer, floors, progress)
 
     try:
         checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))

@@ -1,25 +1,18 @@
-"""Fixtures of the sandboxes' tests: what a test needs and is not here skips it, and fails it under CI."""
+"""Fixtures of the sandboxes' tests."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import NoReturn
 
 import pytest
+from needs import need
 
 from envs.base import Backend, Sandbox, Spec, find_backend
 from envs.demo.place import demo_spec
 from envs.errors import SandboxError
 
 BASE_IMAGE = os.environ.get("SRL_AGENT_TEST_IMAGE", "srl-agent/base:bookworm")
-
-
-def need(reason: str) -> NoReturn:
-    """Skip for want of something; under CI, which must have it, fail."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import need
+from needs import need
 
 from envs import overlay
 from envs.base import Limits, Spec

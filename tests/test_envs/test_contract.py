@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import need
 from contract import ISOLATING, SMALL, Subject, kill_from_outside
+from needs import need
 
 from envs.base import BACKENDS, Limits, Sandbox, Spec, choose_backend
 from envs.errors import SandboxError

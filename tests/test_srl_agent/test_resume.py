@@ -35,13 +35,18 @@ def command(model: Path, run: Path) -> list[str]:
         "srl.micro_batch_prompts": 2,
         "srl.learning_rate": 1e-2,
         "srl.max_completion_tokens": 8,
+        "rlvr.max_steps": 3,
+        "rlvr.prompts_per_step": 2,
+        "rlvr.rollouts": 3,
+        "rlvr.learning_rate": 1e-2,
+        "rlvr.max_completion_tokens": 8,
         "eval.every": 2,
         "srl.dynamic_sampling.eps": 0.03,  # some groups are dropped, some rest, some are carried over
         "srl.dynamic_sampling.max_oversampling": 3,
         "srl.dynamic_sampling.rest_epochs": 1,
         "trainer.save_every": 3,
         "trainer.threads": 1,
-        "stages": "[sft,srl]",
+        "stages": "[sft,srl,rlvr]",
     }
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     domain = ["--domain", "srl_agent.testing:ToyDomain"]
@@ -51,6 +56,10 @@ def command(model: Path, run: Path) -> list[str]:
 def metrics(run: Path) -> list[dict[str, Any]]:
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if not any(t in k for t in TIMES)} for line in lines]
+
+
+def before_rlvr(run: Path) -> list[dict[str, Any]]:
+    return [row for row in metrics(run) if row["stage"] != "rlvr"]
 
 
 def kill_at(words: list[str], run: Path, stage: str, step: int) -> None:
@@ -78,7 +87,7 @@ def unbroken(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("stage", "step"), [("sft", 2), ("srl", 1), ("srl", 5), ("srl", 7)])
+@pytest.mark.parametrize(("stage", "step"), [("sft", 2), ("srl", 1), ("srl", 5), ("srl", 7), ("rlvr", 2)])
 def test_a_killed_run_resumes_to_the_metrics_and_weights_of_an_unbroken_one(
     model: Path, unbroken: Path, tmp_path: Path, stage: str, step: int
 ) -> None:
@@ -88,7 +97,7 @@ def test_a_killed_run_resumes_to_the_metrics_and_weights_of_an_unbroken_one(
         [sys.executable, "-m", "srl_agent", "train", "--resume", str(run)], check=True, stdout=subprocess.DEVNULL
     )
     assert metrics(run) == metrics(unbroken)
-    weights = [load_file(folder / f"srl/checkpoint-{STEPS}/model.safetensors") for folder in (run, unbroken)]
+    weights = [load_file(folder / "rlvr/checkpoint-3/model.safetensors") for folder in (run, unbroken)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
     samples = [sorted(path.name for path in (folder / "samples").iterdir()) for folder in (run, unbroken)]
     assert samples[0] == samples[1]
@@ -98,21 +107,22 @@ def test_a_finished_run_goes_on_to_more_steps_as_if_it_had_never_ended(
     model: Path, unbroken: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    subprocess.run([*command(model, run), "--srl.max_steps", "6"], check=True, stdout=subprocess.DEVNULL)
+    words = [*command(model, run), "--stages", "sft,srl", "--srl.max_steps", "6"]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     words = [sys.executable, "-m", "srl_agent", "train", "--resume", str(run), "--srl.max_steps", str(STEPS)]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-    assert metrics(run) == metrics(unbroken)
+    assert metrics(run) == before_rlvr(unbroken)
 
 
 def test_a_killed_save_costs_no_complete_checkpoint(model: Path, unbroken: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = [*command(model, run), "--srl.max_steps", "6", "--trainer.save_every", "1"]
+    words = [*command(model, run), "--stages", "sft,srl", "--srl.max_steps", "6", "--trainer.save_every", "1"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     (run / "srl" / "checkpoint-6" / "complete.json").unlink()  # as a kill between weights and marker leaves it
     resume = [sys.executable, "-m", "srl_agent", "train", "--resume", str(run), "--srl.max_steps", str(STEPS)]
     output = subprocess.run(resume, check=True, capture_output=True, text=True).stdout
     assert "checkpoint-6 was not written to the end, removed" in output
-    assert metrics(run) == metrics(unbroken)
+    assert metrics(run) == before_rlvr(unbroken)
 
 
 def test_a_finished_run_is_left_as_it_is(unbroken: Path) -> None:
