@@ -178,7 +178,14 @@ def find_backend(name: str) -> Backend:
     module, _, attribute = BACKENDS.get(name, name).partition(":")
     if not attribute:
         raise SandboxError(f"backend: unknown name '{name}'; known: auto, {', '.join(BACKENDS)}")
-    return cast(Backend, getattr(importlib.import_module(module), attribute)())
+    try:
+        found = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise SandboxError(f"backend: '{name}' is no class that can be made without arguments: {error}") from error
+    missing = [part for part in ("why_not", "isolation", "start") if not hasattr(found, part)]
+    if missing:
+        raise SandboxError(f"backend: '{name}' is no sandbox backend: it has no {', '.join(missing)}")
+    return cast(Backend, found)
 
 
 def choose_backend(name: str = "auto") -> tuple[str, Backend, str]:

@@ -39,6 +39,8 @@ _NOISE = (
     (re.compile(r"^[^\n]*\r(?!\n)", re.M), ""),
     (re.compile(_STANDARD_LIBRARY), r"\1<number>"),
     (re.compile(r"\b(\d+\.\d+)\.\d+ \([^()\n]{1,80}\) \[(?:GCC|Clang)[^\]\n]{0,80}\]"), r"\1 <build>"),
+    # Where a command stands in what its shell was given is the agent's affair.
+    (re.compile(r"^(?:/\S*/)?(?:bash|sh): (?:-c: )?(?:line \d+: )?(?!line \d)", re.M), "bash: "),
     (re.compile(r"^(index [0-9a-f]{7})[0-9a-f]*\.\.([0-9a-f]{7})[0-9a-f]*", re.M), r"\1..\2"),
     # Of `ls -l`: blocks, links and sizes of folders are the file system's, the size of a file is the repository's.
     (re.compile(r"^total \d+$", re.M), "total <number>"),

@@ -17,7 +17,6 @@ from envs.toolbox import EditorState, Toolbox, keeps_shell
 from trajectories.records import Action, Episode
 from trajectories.render import render_action
 
-
 START = ""
 """The digest of no action."""
 

@@ -44,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"{error.filename or 'system'}: {error.strerror or error} (where: set {TRACEBACK}=1)")
     except KeyboardInterrupt:
-        print("\nsrl-agent: interrupted; a run that has begun goes on with --resume DIR", file=sys.stderr)
+        print(
+            "\nsrl-agent: interrupted; a training run that has begun goes on with: train --resume DIR", file=sys.stderr
+        )
         return INTERRUPTED
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from srl_agent.config import DataConfig
 from srl_agent.errors import ConfigError
@@ -14,7 +14,17 @@ from srl_agent.wording import plural
 from trajectories.records import Episode
 
 SCHEMA = "srl-agent/replay-1"
-BAD = ("different", "failed")
+NO_RECORD = "without a record"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a replay said of one episode."""
+
+    share: float
+    """Of the steps that could be carried out, those that came again."""
+    statuses: Mapping[int, str]
+    """Step, from 1, to `same` or what else it was."""
 
 
 @dataclass(frozen=True)
@@ -29,34 +39,42 @@ class Replayed:
 
 
 def apply_replay(data: DataConfig, episodes: Sequence[Episode], dropped: Mapping[str, frozenset[int]]) -> Replayed:
-    """Leave out what `data.replayed` says did not reproduce. ConfigError where the file is no replay of ours.
+    """Leave out what `data.replayed` does not say came again. ConfigError where the file is no replay of ours.
 
-    An episode that was not replayed stays as it is, and is counted.
+    Targets are the steps with status `same` alone; an episode without a record is left out, as is one whose share is
+    below `data.replay_share`.
     """
     if not data.replayed:
         return Replayed(list(episodes), dict(dropped))
     records = read_replays(Path(data.replayed))
-    kept, steps, unknown, lost = [], dict(dropped), 0, 0
+    kept, steps = [], dict(dropped)
+    unknown, poor, lost = 0, 0, Counter[str]()
     for episode in episodes:
         record = records.get(episode.traj_id)
         if record is None:
             unknown += 1
-        elif record["share"] < data.replay_share:
-            continue
+        elif record.share < data.replay_share:
+            poor += 1
         else:
-            bad = frozenset(step["step"] for step in record["steps"] if step["status"] in BAD)
-            lost += len(bad - dropped.get(episode.traj_id, frozenset()))
-            steps[episode.traj_id] = dropped.get(episode.traj_id, frozenset()) | bad
-        kept.append(episode)
-    line = (
-        f"replay: {plural(len(episodes) - len(kept), 'episode')} below a share of {data.replay_share:g} and "
-        f"{plural(lost, 'single step')} that did not reproduce left out, {plural(unknown, 'episode')} not replayed "
-        "(data.replayed)"
-    )
-    return Replayed(kept, steps, line)
+            statuses = {step: record.statuses.get(step, NO_RECORD) for step in range(1, len(episode.turns) + 1)}
+            before = dropped.get(episode.traj_id, frozenset())
+            bad = frozenset(step for step, status in statuses.items() if status != "same")
+            lost.update(statuses[step] for step in bad - before)
+            steps[episode.traj_id] = before | bad
+            kept.append(episode)
+    return Replayed(kept, steps, _line(data, unknown, poor, lost))
 
 
-def read_replays(path: Path) -> dict[str, dict[str, Any]]:
+def _line(data: DataConfig, unknown: int, poor: int, lost: Counter[str]) -> str:
+    parts = [f"{plural(unknown, 'episode')} without a record"]
+    if data.replay_share:
+        parts.append(f"{poor} of which less than {data.replay_share:g} came again (data.replay_share)")
+    why = ", ".join(f"{count} {status}" for status, count in lost.most_common())
+    single = plural(lost.total(), "single step") + (f" that did not come again ({why})" if why else "")
+    return f"replay: left out {', '.join(parts)}, and {single} (data.replayed)"
+
+
+def read_replays(path: Path) -> dict[str, Record]:
     """traj_id to the record of `srl-agent replay --json`; ConfigError names the line that is none."""
     records = {}
     try:
@@ -68,7 +86,8 @@ def read_replays(path: Path) -> dict[str, dict[str, Any]]:
             record = json.loads(line)
             if record["schema"] != SCHEMA:
                 raise ValueError(record["schema"])
-            records[str(record["traj_id"])] = {"share": float(record["share"]), "steps": list(record["steps"])}
+            statuses = {int(step["step"]): str(step["status"]) for step in record["steps"]}
+            records[str(record["traj_id"])] = Record(float(record["share"]), statuses)
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"data.replayed: {path}:{number}: expected a record of `srl-agent replay --json` ({SCHEMA}): {error!r}"

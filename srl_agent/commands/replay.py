@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
+
+from srl_agent.commands import executing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from envs.base import Backend
+    from envs.places import Places
     from envs.pool import Outcome
     from envs.replay import EpisodeReplay
     from trajectories.records import Episode
+    from trajectories.report import Tally
 
 SHOWN = 3
 """Examples of differing steps printed at the end."""
@@ -25,93 +27,107 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("input", metavar="EPISODES", nargs="?", help="episodes in any format; none: the bundled set")
     parser.add_argument("--format", default="", metavar="NAME", help="the format, where detection is wrong")
-    parser.add_argument("--image", default="", help="image of every episode; without it the data set's own naming")
-    parser.add_argument("--backend", default="auto", metavar="docker|bubblewrap|local", help="default: auto")
-    parser.add_argument("--workdir", default="", metavar="DIR", help="where the repository is (default: /testbed)")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for each action")
-    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="episodes at once")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N episodes")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write one record an episode, JSONL")
+    executing.add_arguments(parser, timeout=60.0, unit="episode")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay and print a table; 0 when every episode could be replayed, 1 when a sandbox failed for one."""
-    from rich.console import Console
+    """Replay and print a summary; for the exit status see `executing.EXIT`."""
+    return executing.until_interrupted(lambda: _run(args))
 
-    from envs.base import choose_backend
+
+def _run(args: argparse.Namespace) -> int:
+    from srl_agent.commands.data.console import open_console, say, warn_of_losses
+    from trajectories.report import Tally
+    from trajectories.sources import find_sources
+
+    console, tally = open_console(), Tally()
+    if args.input:
+        find_sources(args.input)  # what is missing is told before a sandbox is looked for
+    done: list[EpisodeReplay] = []
+    failed: list[str] = []
+    with executing.Records(args.json) as records:
+        places, line = executing.choose_places(args, bundled=not args.input)
+        say(console, line)
+        try:
+            for outcome in _outcomes(args, places, tally):
+                if outcome.value is None:
+                    failed.append(outcome.error)
+                else:
+                    done.append(outcome.value)
+                    records.add(outcome.value.to_json())
+                _report(console, outcome)
+        finally:
+            _summary(console, done)
+    if records.line:
+        say(console, records.line)
+    _explain(console, failed, args)
+    warn_of_losses(console, tally.report(), "`srl-agent data stats` lists the reasons")
+    return 1 if failed else 0
+
+
+def _outcomes(args: argparse.Namespace, places: Places, tally: Tally) -> Iterator[Outcome[Episode, EpisodeReplay]]:
     from envs.pool import ThreadPool
-    from srl_agent.errors import ConfigError
 
-    console = Console(highlight=False)
-    name, backend, why = choose_backend(args.backend)
-    _say(console, f"sandbox: {name} ({why}); {backend.isolation()}")
-    work = _work(args, name, backend)
-    outcomes = list(_reported(console, ThreadPool(args.jobs).map(work, _episodes(args))))
-    if not outcomes:
-        raise ConfigError("replay: there is no episode to replay; --limit must be at least 1 or left out")
-    done = [outcome.value for outcome in outcomes if outcome.value is not None]
-    _summary(console, done)
-    if args.json:
-        from trajectories.store import write_atomically
-
-        write_atomically(args.json, [json.dumps(replay.to_json()) for replay in done])
-        _say(console, f"wrote {args.json}: {len(done)} episodes")
-    return 0 if len(done) == len(outcomes) else 1
+    pool = ThreadPool(args.jobs, job_timeout=args.job_timeout)
+    with closing(pool.map(_work(places), _episodes(args, tally))) as outcomes:  # type: ignore[type-var]
+        yield from outcomes
 
 
-def _episodes(args: argparse.Namespace) -> Iterator[Episode]:
+def _episodes(args: argparse.Namespace, tally: Tally) -> Iterator[Episode]:
     from trajectories.demo import EPISODES
     from trajectories.formats import iter_episodes
 
-    for number, episode in enumerate(iter_episodes(args.input or EPISODES, args.format)):
-        if args.limit and number >= args.limit:
-            return
+    for number, episode in enumerate(iter_episodes(args.input or EPISODES, args.format, tally), start=1):
         yield episode
+        if number == args.limit:
+            return
 
 
-def _work(args: argparse.Namespace, name: str, backend: Backend) -> Callable[[Episode], EpisodeReplay]:
-    from envs.base import Spec
-    from envs.demo.place import demo_spec, placer
-    from envs.images import task_image
+def _work(places: Places) -> Callable[[Episode], EpisodeReplay]:
     from envs.replay import replay_episode
 
     def work(episode: Episode) -> EpisodeReplay:
-        if not args.input:
-            spec = demo_spec(name, args.image)
-            return replay_episode(episode, backend, name, spec, args.timeout, placer(episode.instance_id, spec.workdir))
-        image = args.image or task_image({"instance_id": episode.instance_id}, episode.source)
-        spec = Spec(image, args.workdir or "/testbed", run_id=episode.traj_id)
-        return replay_episode(episode, backend, name, spec, args.timeout)
+        spec, prepare = places.of(episode)
+        return replay_episode(episode, places.backend, places.name, spec, places.timeout, prepare)
 
     return work
 
 
-def _reported(
-    console: Console, outcomes: Iterable[Outcome[Episode, EpisodeReplay]]
-) -> Iterator[Outcome[Episode, EpisodeReplay]]:
-    for outcome in outcomes:
-        if outcome.value is None:
-            _say(console, f"{outcome.item.traj_id}: not replayed: {outcome.error}")
-        else:
-            counts = ", ".join(f"{count} {status}" for status, count in outcome.value.counts.items())
-            _say(console, f"{outcome.item.traj_id}: {counts} ({outcome.seconds:.1f} s)")
-        yield outcome
+def _report(console: Console, outcome: Outcome[Episode, EpisodeReplay]) -> None:
+    from srl_agent.commands.data.console import say
+
+    if outcome.value is None:
+        say(console, f"{outcome.item.traj_id}: not replayed: {outcome.error}")
+    else:
+        counts = ", ".join(f"{count} {status}" for status, count in outcome.value.counts.items())
+        say(console, f"{outcome.item.traj_id}: {counts} ({outcome.seconds:.1f} s)")
 
 
 def _summary(console: Console, replays: list[EpisodeReplay]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    """Steps by status, the share that came again, and the first that did not."""
+    from srl_agent.commands.data.console import print_table, say
 
-    table = Table("status", "steps", "share", box=box.SIMPLE)
     counts = Counter(step.status for replay in replays for step in replay.steps)
-    for status, count in counts.most_common():
-        table.add_row(status, str(count), f"{count / counts.total():.1%}")
-    console.print(table)
+    if not counts:
+        return
+    rows = [(status, str(count)) for status, count in counts.most_common()]
+    print_table(console, "", ("status", "steps"), rows)
+    carried_out = counts.total() - counts["skipped"]
+    if carried_out:
+        share = counts["same"] / carried_out
+        say(console, f"{share:.1%} of the {carried_out} steps that could be carried out came again (share)")
     others = [(replay, step) for replay in replays for step in replay.steps if step.status != "same"]
     for replay, step in others[:SHOWN]:
-        console.print(Text(f"{replay.traj_id}, step {step.step}, {step.status}:\n{step.detail}\n"))
+        say(console, f"{replay.traj_id}, step {step.step}, {step.status}:\n{step.detail}\n")
+    if len(others) > SHOWN:
+        say(console, f"... and {len(others) - SHOWN} more steps that did not come again (--json FILE has them all)")
 
 
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, soft_wrap=True)
+def _explain(console: Console, failed: list[str], args: argparse.Namespace) -> None:
+    from srl_agent.commands.data.console import say, warn
+    from srl_agent.wording import plural
+
+    if failed:
+        warn(console, f"{plural(len(failed), 'episode')} could not be replayed")
+    if args.input and args.image is None and any("is not here" in error for error in failed):
+        say(console, "the images were taken by the naming of the data set; --image names one of your own")

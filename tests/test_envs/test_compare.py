@@ -92,3 +92,8 @@ def test_walking_a_directory_has_no_order(command: str) -> None:
     action = Action("bash", (("command", command),))
     assert compare(action, "b\na", "a\nb").same
     assert not compare(Action("bash", (("command", f"{command} | sort"),)), "b\na", "a\nb").same
+
+
+@pytest.mark.parametrize("prefix", ["bash: ", "/bin/bash: line 1: ", "bash: line 17: ", "/usr/bin/bash: line 3: "])
+def test_where_a_command_stood_in_its_shell_s_input_says_nothing(prefix: str) -> None:
+    assert normalise(f"{prefix}nosuch: command not found") == ("bash: nosuch: command not found",)

@@ -81,7 +81,7 @@ Host = tuple[LocalBackend, Spec]
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("SRL_AGENT_STATE", str(tmp_path / "state"))
     return LocalBackend(), Spec("")
 
 

@@ -36,10 +36,19 @@ def test_steps_that_did_not_reproduce_are_no_targets_and_poor_episodes_go(tmp_pa
     )
     data = DataConfig(replayed=file, replay_share=0.1)
     found = apply_replay(data, episodes, {first: frozenset({4, 5})})
-    assert [episode.traj_id for episode in found.kept] == [first, episodes[2].traj_id]
-    assert found.dropped_steps == {first: frozenset({2, 4, 5})}
-    assert "1 episode below a share of 0.1 and 1 single step that did not" in found.line
-    assert "1 episode not replayed" in found.line
+    assert [episode.traj_id for episode in found.kept] == [first]
+    assert found.dropped_steps == {first: frozenset({2, 3, 4, 5, 6, 7})}
+    assert found.line == (
+        "replay: left out 1 episode without a record, 1 of which less than 0.1 came again (data.replay_share), "
+        "and 4 single steps that did not come again (2 without a record, 1 different, 1 skipped) (data.replayed)"
+    )
+
+
+def test_nothing_is_said_of_a_share_that_was_not_asked(tmp_path: Path) -> None:
+    episode = read_episodes(EPISODES)[0][0]
+    file = write(tmp_path / "replay.jsonl", record(episode.traj_id, *["same"] * len(episode.turns)))
+    line = apply_replay(DataConfig(replayed=file), [episode], {}).line
+    assert line == "replay: left out 0 episodes without a record, and 0 single steps (data.replayed)"
 
 
 def test_training_steps_are_those_that_came_again(tmp_path: Path) -> None:
@@ -50,7 +59,10 @@ def test_training_steps_are_those_that_came_again(tmp_path: Path) -> None:
     assert any(line.startswith("replay: ") for line in sets.summary)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": "other"}', '{"schema": "srl-agent/replay-1"}'])
+NO_STATUS = '{"schema": "srl-agent/replay-1", "traj_id": "a", "share": 1, "steps": [{"step": 1}]}'
+
+
+@pytest.mark.parametrize("content", ["{", "[]", NO_STATUS, '{"schema": "other"}', '{"schema": "srl-agent/replay-1"}'])
 def test_a_file_that_is_no_replay_is_refused_by_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text(json.dumps(record("a", "same")) + "\n" + content + "\n")

@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from srl_agent.commands import executing
+
 COMMANDS = {
     "convert": "srl_agent.commands.data.convert:convert",
     "stats": "srl_agent.commands.data.stats:stats",
@@ -70,7 +72,7 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
         "--split", choices=("episode", "repository"), help="what is held out as a whole; sets data.split"
     )
     parser.add_argument(
-        "--replayed", metavar="FILE", help="records of `replay --json`: what did not reproduce is no target"
+        "--replayed", metavar="FILE", help="records of `replay --json`: only steps that came again are targets"
     )
     _add_step_settings(parser)
     _add_gates(parser)
@@ -86,14 +88,11 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("samples", metavar="SAMPLES", help="the samples folder of a run, or one of its files")
-    parser.add_argument("--episodes", metavar="PATH", help="what the run was trained on; without it the bundled set")
-    parser.add_argument("--image", default="", help="image of every episode; without it the data set's own naming")
-    parser.add_argument("--backend", default="auto", metavar="docker|bubblewrap|local", help="default: auto")
-    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds for each action")
-    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="episodes at once")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N episodes")
-    parser.add_argument("--json", metavar="FILE", help="write one record an output, JSONL")
+    parser.add_argument("samples", metavar="RUN", help="a run's directory, its samples folder, or one of its files")
+    parser.add_argument(
+        "--episodes", metavar="PATH", help="what the run was trained on; without it, what its config.yaml says"
+    )
+    executing.add_arguments(parser, timeout=30.0, unit="step")
 
 
 def _add_step_settings(parser: argparse.ArgumentParser) -> None:

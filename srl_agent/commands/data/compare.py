@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import json
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from envs.base import choose_backend
+from envs.errors import SandboxError
 from envs.places import Places
-from envs.pool import ThreadPool
+from envs.pool import Outcome, ThreadPool
 from envs.state import Effect, act, differences, state_reward
 from envs.walks import Walks
-from srl_agent.commands.data.console import open_console, print_table, say
+from srl_agent.commands import executing
+from srl_agent.commands.data.console import open_console, print_table, say, warn
+from srl_agent.commands.data.samples import Job, episodes_path, read_jobs, sample_files
 from srl_agent.config import RewardConfig
 from srl_agent.errors import ConfigError
 from srl_agent.output_format import parse_output
 from srl_agent.rewards import build_reward
+from srl_agent.step_sets import BUNDLED_NAME
 from srl_agent.swe import comparable, read_call
+from srl_agent.wording import plural
 from trajectories.demo import EPISODES
 from trajectories.formats import read_episodes
 from trajectories.records import Action, Episode
 from trajectories.render import parse_action, render_action
-from trajectories.store import write_atomically
 
 
 @dataclass(frozen=True)
@@ -45,61 +49,75 @@ class Compared:
 
 
 def compare(args: argparse.Namespace) -> int:
-    """Compare every distinct output in the samples of a run, and print how often other words do the same."""
+    """Compare every distinct output in the samples of a run, and print how often other words do the same.
+
+    For the exit status see `executing.EXIT`.
+    """
+    return executing.until_interrupted(lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
     console = open_console()
-    name, backend, why = choose_backend(args.backend)
-    say(console, f"sandbox: {name} ({why}); {backend.isolation()}")
-    episodes = {episode.traj_id: episode for episode in read_episodes(args.episodes or EPISODES)[0]}
-    jobs = list(_jobs(Path(args.samples), episodes, args.limit))
+    files = sample_files(Path(args.samples))
+    path, why = episodes_path(args.episodes, files[0])
+    say(console, f"episodes: {path or BUNDLED_NAME} ({why})")
+    known = {episode.traj_id: episode for episode in read_episodes(path or EPISODES)[0]}
+    jobs = list(read_jobs(files, known, args.limit))
     if not jobs:
         raise ConfigError(f"{args.samples}: no sampled step of these episodes in it; --episodes names their file")
     found: list[Compared] = []
-    walks = Walks(Places(name, backend, not args.episodes, args.image or "", args.timeout), keep=args.jobs)
+    lost = 0
+    with executing.Records(args.json) as records:
+        places, line = executing.choose_places(args, bundled=not path)
+        say(console, line)
+        try:
+            for outcome in _told(console, _outcomes(args, places, jobs), len(jobs)):
+                if outcome.value is None:
+                    lost += len(outcome.item.outputs)
+                    say(console, f"{outcome.item.name}: not compared: {outcome.error}")
+                for one in outcome.value or []:
+                    found.append(one)
+                    records.add(asdict(one))
+        finally:
+            if found:
+                _print(console, found)
+    if records.line:
+        say(console, records.line)
+    if lost:
+        warn(console, f"{plural(lost, 'output')} could not be compared, for their sandboxes")
+    return 1 if lost else 0
+
+
+def _outcomes(args: argparse.Namespace, places: Places, jobs: Sequence[Job]) -> Iterator[Outcome[Job, list[Compared]]]:
+    walks = Walks(places, keep=args.jobs)
     try:
-        for outcome in ThreadPool(args.jobs).map(_worker(walks), jobs):
-            if outcome.value is None:
-                say(console, f"{outcome.item[0].traj_id}: not compared: {outcome.error}")
-            found += outcome.value or []
+        pool = ThreadPool(args.jobs, job_timeout=args.job_timeout)
+        with closing(pool.map(lambda job: list(_compare_step(walks, job)), jobs)) as outcomes:  # type: ignore[type-var]
+            yield from outcomes
     finally:
         walks.close()
-    _print(console, found)
-    if args.json:
-        write_atomically(Path(args.json), [json.dumps(asdict(one)) for one in found])
-    return 0
 
 
-Job = tuple[Episode, dict[int, list[str]]]
-"""An episode and, for each of its steps, the distinct outputs sampled there."""
+def _told(
+    console: Console, outcomes: Iterator[Outcome[Job, list[Compared]]], steps: int
+) -> Iterator[Outcome[Job, list[Compared]]]:
+    """The outcomes, with a line on the terminal for each tenth of them."""
+    started, told = time.monotonic(), 0
+    for number, outcome in enumerate(outcomes, start=1):
+        yield outcome
+        if 10 * number // steps > told:
+            told = 10 * number // steps
+            say(console, f"{number} of {plural(steps, 'step')} compared ({time.monotonic() - started:.0f} s)")
 
 
-def _jobs(samples: Path, episodes: dict[str, Episode], limit: int) -> Iterator[Job]:
-    """ConfigError names a file that holds no samples."""
-    files = sorted(samples.rglob("*.jsonl")) if samples.is_dir() else [samples]
-    outputs: dict[str, dict[int, dict[str, None]]] = {}
-    for file in files:
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            group = json.loads(line)
-            if "outputs" not in group:
-                raise ConfigError(f"{file}:{number}: expected a group of a run's samples folder")
-            texts = outputs.setdefault(group["traj_id"], {}).setdefault(group["step"], {})
-            texts |= dict.fromkeys(output["text"] for output in group["outputs"])
-    known = [(episodes[traj_id], steps) for traj_id, steps in outputs.items() if traj_id in episodes]
-    for episode, steps in known[: limit or None]:
-        yield episode, {step: list(texts) for step, texts in steps.items()}
-
-
-def _worker(walks: Walks) -> Callable[[Job], list[Compared]]:
-    def work(job: Job) -> list[Compared]:
-        episode, steps = job
-        return [one for step in sorted(steps) for one in _compare_step(walks, episode, step, steps[step])]
-
-    return work
-
-
-def _compare_step(walks: Walks, episode: Episode, step: int, outputs: list[str]) -> Iterator[Compared]:
+def _compare_step(walks: Walks, job: Job) -> Iterator[Compared]:
+    """What each output did beside the expert's action. SandboxError where the expert's own cannot be judged."""
+    episode, step = job.episode, job.step
     expert = episode.turns[step - 1].action
     effect = _effect(walks, episode, step, expert)
-    for output in outputs:
+    if effect.unreadable:
+        raise SandboxError(f"the state after the expert's own action cannot be read: {effect.unreadable}")
+    for output in job.outputs:
         call = parse_output(output, read_call).action_text
         if call is None:
             yield Compared(episode.traj_id, step, -1.0, False, False, (), -1.0)

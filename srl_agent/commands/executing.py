@@ -1,0 +1,168 @@
+"""What the commands that run sandboxes share: their options, records that survive an interruption, and a clean end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from envs.places import Places
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C or SIGTERM."""
+EXIT = "Exit status: 0 all could be run; 1 some could not, for their sandboxes; 2 wrong input; 130 interrupted."
+IMAGE = (
+    "image of every episode: a name for docker, a root directory for bubblewrap, a directory to copy for local, and '' "
+    "for the host's own system (bubblewrap) or an empty directory (local); default: by the naming of the data set"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser, timeout: float, unit: str) -> None:
+    """The options of what runs episodes in sandboxes; a job is a `unit`."""
+    parser.epilog = EXIT
+    parser.add_argument("--image", metavar="IMAGE", help=IMAGE)
+    parser.add_argument("--pull", action="store_true", help="fetch images that are not here (docker)")
+    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, docker, bubblewrap or local (auto)")
+    parser.add_argument("--workdir", default="/testbed", metavar="DIR", help="where the repository is (%(default)s)")
+    parser.add_argument(
+        "--env", type=_variable, action="append", default=[], metavar="K=V", help="a variable of every command"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=timeout, metavar="S", help="seconds for each action (%(default)g)"
+    )
+    parser.add_argument(
+        f"--{unit}-timeout",
+        dest="job_timeout",
+        type=_count,
+        default=0,
+        metavar="S",
+        help=f"seconds for each {unit}; 0 for no limit (0)",
+    )
+    parser.add_argument("-j", "--jobs", type=_positive, default=2, metavar="N", help=f"{unit}s at once (%(default)s)")
+    parser.add_argument("--limit", type=_count, default=0, metavar="N", help="only the first N episodes; 0 for all (0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the records as JSONL, each as it comes")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e8:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text}")
+    return value
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
+    return int(text)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name.isidentifier() and equals):
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text}")
+    return name, value
+
+
+def choose_places(args: argparse.Namespace, *, bundled: bool) -> tuple[Places, str]:
+    """Where the episodes are run, and the line that says so. SandboxError where no backend works."""
+    from dataclasses import replace
+
+    from envs.base import AUTOMATIC, choose_backend
+    from envs.docker_backend import DockerBackend
+    from envs.places import Places
+    from srl_agent.errors import ConfigError
+
+    name, backend, why = choose_backend(args.backend)
+    if args.pull and not isinstance(backend, DockerBackend):
+        raise ConfigError(f"--pull: the backend {name} has no registry to fetch images from; leave it out")
+    if isinstance(backend, DockerBackend):
+        backend = replace(backend, pull=args.pull)
+    limits = "`srl-agent sandbox doctor` says what it does not isolate" if name in AUTOMATIC else backend.isolation()
+    places = Places(name, backend, bundled, args.image, args.timeout, args.workdir, dict(args.env))
+    return places, f"sandbox: {name} ({why}); {limits}"
+
+
+class Records:
+    """A JSONL file whose records are kept however the command ends; its name is taken only at the end.
+
+    Until then they are in a hidden file beside it, which is all that is left after SIGKILL. OSError at once where the
+    file cannot be written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.count = path, 0
+        self._file: IO[str] | None = None
+        self._temporary: Path | None = None
+
+    def __enter__(self) -> Self:
+        if self.path is None:
+            return self
+        try:
+            self._open(self.path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror or str(error), str(self.path)) from error
+        return self
+
+    def _open(self, path: Path) -> None:
+        if path.exists() and not path.is_file():  # a pipe or a terminal: nothing to rename
+            self._file = path.open("w", encoding="ascii")
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        self._file, self._temporary = os.fdopen(handle, "w", encoding="ascii"), Path(name)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write one record, to the disk's cache at least."""
+        self.count += 1
+        if self._file is not None:
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        if self._temporary is None or self.path is None:
+            return
+        if kind is not None and not self.count:
+            self._temporary.unlink()  # an earlier file with something in it is worth more
+            return
+        mask = os.umask(0o077)
+        os.umask(mask)
+        self._temporary.chmod(0o666 & ~mask)
+        self._temporary.replace(self.path)
+
+    @property
+    def line(self) -> str:
+        """What was written, for the terminal; empty where nothing was asked."""
+        return f"wrote {self.path}: {self.count} records" if self.path is not None else ""
+
+
+def until_interrupted(command: Callable[[], int]) -> int:
+    """Run a command; Ctrl-C or SIGTERM interrupts its jobs in their commands, closes their sandboxes and ends it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return command()
+    except KeyboardInterrupt:
+        print("\nsrl-agent: interrupted; the sandboxes are closed, and finished records are in --json", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
