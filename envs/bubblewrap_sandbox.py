@@ -19,13 +19,14 @@ from envs.cgroups import make_cgroup
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.host_root import host_binds
+from envs.living import forget, remember
 from envs.overlay import CLEAN, SEARCH, Store, children
 
 ENVIRONMENT: Final = {"PATH": SEARCH, "HOME": "/root", "LANG": "C.UTF-8"}
 """What commands see unless the spec says otherwise; nothing of the caller's own."""
 SHARED_MEMORY: Final = 64 << 20
 """Bytes of /dev/shm, as much as Docker gives."""
-KERNEL_SETTINGS: Final = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/sysrq-trigger")
+KERNEL_SETTINGS: Final = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/sysrq-trigger", "/proc/pressure")
 """What sets the kernel's behaviour for the whole host."""
 SHELL: Final = "/dev/.bash"
 """The driver's shell and PID 1 inside: the image's bash, which nothing inside may read, so that nobody there may look
@@ -54,6 +55,7 @@ class BubblewrapSandbox(Sandbox):
         except BaseException:
             self.close()
             raise
+        remember(self)
 
     @property
     def holder(self) -> int:
@@ -114,6 +116,7 @@ class BubblewrapSandbox(Sandbox):
             steps.callback(self._driver.close)
             steps.callback(self._kill_all)
         self._removed = True
+        forget(self)
 
     def _enter_workdir(self) -> None:
         """SandboxError where the working directory is missing and not to be made."""

@@ -9,12 +9,10 @@ volumes are refused, since neither bounds nor snapshots hold for those.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import shutil
 import threading
 import time
-import weakref
 from dataclasses import dataclass, field
 
 from envs.base import Spec
@@ -25,6 +23,7 @@ from envs.docker_watch import WATCH
 from envs.errors import SandboxError
 from envs.hygiene import REMOVERS, check_disk, docker_leftovers, engine_disk, reap
 from envs.images import require_image
+from envs.living import remember
 from envs.owner import DEFAULT_TTL, Owner, this_owner
 
 LOG = logging.getLogger(__name__)
@@ -53,7 +52,6 @@ class Reaper:
 
 
 _reaper = Reaper()
-_living: weakref.WeakSet[DockerSandbox] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class DockerBackend:
         except BaseException:
             again(lambda: REMOVERS["container"](container))
             raise
-        _living.add(sandbox)
+        remember(sandbox)
         return sandbox
 
 
@@ -119,10 +117,3 @@ def _refuse_volumes(image: str) -> None:
             f"image {image} has volumes ({', '.join(sorted(volumes))}), whose files are neither bounded nor part of "
             f"snapshots; one without them: docker export $(docker create {image}) | docker import - NAME"
         )
-
-
-@atexit.register
-def _close_all() -> None:
-    """What nobody closed goes with the process."""
-    for sandbox in list(_living):
-        sandbox.close()

@@ -25,6 +25,9 @@ NAP = 3600
 """Seconds at most between two looks at the clock."""
 REST = '"${@:2}"'
 
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/pressure")
+"""Docker's own list (moby, oci/defaults.go), and where anybody may have the kernel watch its load."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hardening:
@@ -105,7 +108,7 @@ def _host_config(spec: Spec, hardening: Hardening, storage: Mapping[str, str]) -
     if hardening.runtime:
         config["runtime"] = hardening.runtime
     made: dict[str, Any] = engine().api.create_host_config(**config)
-    return made
+    return made | {"ReadonlyPaths": list(READ_ONLY)}
 
 
 def kill_all(container: str, patience: float) -> None:

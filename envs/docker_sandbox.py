@@ -19,6 +19,7 @@ from envs.docker_watch import WATCH
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.hygiene import REMOVERS, SNAPSHOTS
+from envs.living import forget
 from envs.owner import NAMED, Owner
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class DockerSandbox(Sandbox):
         for image in list(family.snapshots) if family.over else filter(None, [self._own_image]):
             again(lambda image=image: family.drop(image))  # type: ignore[misc]
         self._removed = True
+        forget(self)
 
     def _shell(self, command: str) -> Result:
         return self._driver.run(command, FILE_TIMEOUT, cwd="/")

@@ -24,6 +24,7 @@ from envs.base import READ_LIMIT, Result, Sandbox, Spec, check_path
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
 from envs.hygiene import state_root
+from envs.living import forget, remember
 from envs.owner import make_owned_folder, remove_tree, this_owner
 from envs.root_files import too_large
 
@@ -53,6 +54,7 @@ class LocalSandbox(Sandbox):
         except BaseException:
             self.close()
             raise
+        remember(self)
 
     def run(
         self,
@@ -112,6 +114,7 @@ class LocalSandbox(Sandbox):
         if not any(folder.is_dir() for folder in self._family.glob("*")):
             remove_tree(self._family)
         self._removed = True
+        forget(self)
 
     def _check(self) -> None:
         if reason := self._why_dead():
