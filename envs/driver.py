@@ -92,7 +92,7 @@ class Driver:
     ) -> None:
         """`interruptible`: a command ends with Interrupted when its thread's job is over; not for what cleans up.
         `guard`: run the shell from a copy of bash that its user may not read, where the sandbox can make one."""
-        self._interruptible = interruptible
+        self._interruptible, self._unclean = interruptible, False
         self._open_shell, self._kill_all, self._why_dead, self._limits = open_shell, kill_all, why_dead, limits
         self._guard, self._open_pipes = guard, 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,6 +106,9 @@ class Driver:
         """Open the shell and wait until it answers. SandboxError with what it said where it does not."""
         if self._process is not None:
             return
+        if self._unclean:
+            self._kill_all()
+            self._unclean = False
         self._process = self._open_shell()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert pipe is not None
@@ -242,11 +245,14 @@ class Driver:
         return exchange
 
     def _check_job(self) -> float:
-        """Seconds until the next look. Interrupted, with everything killed, when the thread's job is over."""
+        """Seconds until the next look. Interrupted when the thread's job is over; who opens a shell again kills first.
+
+        Most close the sandbox instead, and with it goes what runs.
+        """
         try:
             return job_tick()
         except Interrupted:
-            self._kill_all()
+            self._unclean = True
             self.close()
             raise
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from envs.base import Limits
 from envs.driver import Driver, shell_process
 from envs.errors import SandboxError
+from envs.interrupt import Interrupted, job
 
 
 class Host:
@@ -93,3 +96,12 @@ def test_closing_twice_is_no_error(host: Host) -> None:
     host.driver.open()
     host.driver.close()
     host.driver.close()
+
+
+def test_a_command_of_a_job_that_is_over_is_left_at_once_and_killed_before_the_next(host: Host) -> None:
+    host.driver.open()
+    with job(time.monotonic() + 0.5, threading.Event()), pytest.raises(Interrupted, match="its time was up"):
+        host.driver.run("sleep 1000", 1000)
+    assert host.killed == 0
+    assert host.driver.run("echo next").output == "next\n"
+    assert host.killed == 1

@@ -10,7 +10,7 @@ import pytest
 
 from envs.errors import SandboxError
 from envs.image_context import write_context
-from envs.images import build_from_folder, image_names, require_image, split_tag
+from envs.images import build_from_folder, image_names, require_image, split_tag, task_set
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,15 @@ def test_a_folder_becomes_an_image_with_one_commit(docker_image: str, tmp_path: 
         assert (log.count(b"\ncommit "), b"kept.py" in log, b"setup.txt" in log) == (0, True, True)
     finally:
         engine().images.remove(tag, force=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "instance_id", "image"),
+    [
+        ("swesmith-xml", "pandas-dev__pandas.95280573.pr_53652", "swesmith.x86_64.pandas-dev_1776_pandas.95280573"),
+        ("swegym-openhands", "getmoto__moto-4787", "xingyaoww/sweb.eval.x86_64.getmoto_s_moto-4787:latest"),
+        ("mini-swe-agent-v1", "pallets__flask-5014", "swebench/sweb.eval.x86_64.pallets_1776_flask-5014:latest"),
+    ],
+)
+def test_the_image_of_an_episode_follows_its_format_or_its_id(source: str, instance_id: str, image: str) -> None:
+    assert image in image_names({"instance_id": instance_id}, task_set(source))[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.base import find_backend
 from srl_agent.cli import main
 from trajectories.records import Action, Episode, Turn
 from trajectories.store import write_episodes
@@ -116,3 +117,16 @@ def test_a_replay_that_is_ended_stops_its_commands_and_keeps_its_records(
         assert process.wait(120) == 130
     assert [json.loads(line)["traj_id"] for line in out.read_text().splitlines()] == ["run0"]
     assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_an_image_that_is_not_here_is_named_with_the_command_that_gets_it(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if reason := find_backend("docker").why_not():
+        pytest.skip(reason)
+    file = write(("true", ""), source="swesmith-xml", instance="me__proj.01234567.lm_1")
+    assert main(["replay", file, "--backend", "docker"]) == 1
+    printed = capsys.readouterr().out
+    image = "jyangballin/swesmith.x86_64.me_1776_proj.01234567:latest"
+    assert f"image {image} is not here; get it with: docker pull {image}\n" in printed
+    assert "--image names one of your own" in printed
