@@ -9,9 +9,10 @@ import pytest
 from needs import need
 
 from envs.bubblewrap import BubblewrapBackend
+from envs.places import Places
 from envs.pool import ThreadPool
 from envs.task_tests import demo_tests
-from envs.walks import Places, Walks
+from envs.walks import Walks
 from srl_agent.config import RlvrConfig
 from srl_agent.domain import StepKey
 from srl_agent.output_format import format_output
