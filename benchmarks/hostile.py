@@ -11,13 +11,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hostile_harness import (
+    SECRET,
+    disk_in_background,
+    environments,
+    forbidden_read,
+    forged_results,
+    huge_read,
+    late_and_timely,
+    traced_shell,
+)
 from hostile_host import FOLDERS, MARK, Host, marks
 from hostile_probes import CALLS, CORES, DAEMON, DEVICES, KERNEL_FILES, MEMORY, MODULE, MOUNT, SETUID, SURFACE, TRY
 
@@ -210,6 +222,11 @@ say('signal-by-host-pid', lambda: os.kill({host.process.pid}, 0))
     return replace(found, contained=found.contained and "of-the-host: 0" in found.happened)
 
 
+def harness(act: Callable[[Sandbox], tuple[str, bool]]) -> Attack:
+    """An attack on the harness, which needs no marks on the host."""
+    return lambda sandbox, host: Finding(*act(sandbox))
+
+
 def last_line(result: Result) -> str:
     """The exit code and the end of what a command said."""
     lines = result.output.strip().splitlines()
@@ -237,6 +254,13 @@ ATTACKS: dict[str, Attack] = {
     "/proc/sys, /sys": probes(KERNEL_FILES),
     "setuid binary": probes(SETUID),
     "rare system calls": probes(SURFACE),
+    "forged results": harness(forged_results),
+    "tracing the shell": harness(traced_shell),
+    "late, with timeout replaced": harness(late_and_timely),
+    "the harness's environment": harness(environments),
+    "huge files to read": harness(huge_read),
+    "files not to be read": harness(forbidden_read),
+    "disk filled in the background": harness(lambda sandbox: disk_in_background(sandbox, LIMITS.disk_mb)),
 }
 
 
@@ -270,6 +294,7 @@ def main() -> int:
     parser.add_argument("--backend", nargs="+", default=["docker", "bubblewrap"])
     parser.add_argument("--only", nargs="+", default=[], choices=list(ATTACKS), metavar="ATTACK")
     options = parser.parse_args()
+    os.environ[SECRET] = uuid.uuid4().hex
     print("| backend | attack | what happened | contained | s |\n|---|---|---|---|---|", flush=True)
     with marks() as host:
         whole = [attack_all(name, demo_spec(name), host, options.only) for name in options.backend]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import socket
 import threading
@@ -464,3 +465,160 @@ def test_no_capability_is_held_and_none_can_be_gained(hostile: Sandbox) -> None:
     assert values.pop("NoNewPrivs:") == "1"
     assert {int(value, 16) for value in values.values()} == {0}
     assert hostile.run("mount -t tmpfs none /mnt").exit_code != 0
+
+
+# Code that attacks the harness: what comes later must not be its to say
+
+
+def shell_of(sandbox: Sandbox) -> str:
+    """The process id of the shell that runs the commands, as they see it."""
+    return sandbox.run("echo $PPID").output.strip()
+
+
+def test_nothing_can_be_written_to_the_shells_pipes(hostile: Sandbox) -> None:
+    forged = 'echo forged; printf() { builtin printf "forged\\n%s%s 0\\n" "$2" "$3"; }'
+    pids = "$PPID 1"
+    attack = f"for p in {pids}; do for n in 0 1 2 3; do echo '{forged}' >/proc/$p/fd/$n; done; done 2>/dev/null; true"
+    hostile.run(f"(setsid bash -c 'while sleep 0.1; do {attack.replace(chr(39), chr(34))}; done' >/dev/null 2>&1 &)")
+    hostile.run(attack)
+    result = hostile.run("sleep 0.3; exit 7")
+    assert (result.exit_code, result.output) == (7, "")
+
+
+def test_neither_memory_nor_environment_of_shell_or_first_process_can_be_opened(hostile: Sandbox) -> None:
+    for pid in {shell_of(hostile), "1"}:
+        found = hostile.run(f"for f in mem environ fd/0 maps; do (exec 3</proc/{pid}/$f) 2>/dev/null && echo $f; done")
+        assert found.output == "", pid
+        trace = f"import ctypes; print(ctypes.CDLL(None).ptrace(16, {pid}, 0, 0))"
+        assert hostile.run(f"python3 -c '{trace}'").output == "-1\n"
+
+
+def test_nothing_of_the_callers_environment_is_readable_in_any_process(
+    isolating: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = uuid.uuid4().hex
+    monkeypatch.setenv("SECRET_TOKEN", secret)
+    with isolating.started() as sandbox:
+        seen = sandbox.run("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'").output
+    assert "PATH=" in seen
+    assert secret not in seen
+
+
+def test_a_replaced_program_does_not_make_a_late_command_timely(hostile: Sandbox) -> None:
+    hostile.run(
+        "for f in timeout env cat; do printf '#!/bin/bash\nexit 0' >/usr/local/bin/$f; done; chmod 755 /usr/local/bin/*"
+    )
+    result = hostile.run("trap 'exit 0' TERM; echo begun; sleep 60 & wait", timeout=1)
+    assert (result.exit_code, result.timed_out, result.output) == (124, True, "begun\n")
+    assert hostile.run("exit 7").exit_code == 7
+
+
+def test_a_fresh_command_finds_nothing_of_earlier_ones_running(sandbox: Sandbox) -> None:
+    word = uuid.uuid4().hex
+    sandbox.run(f"(setsid bash -c 'trap : TERM HUP; while :; do sleep 600; : {word}; done' >/dev/null 2>&1 &)")
+    assert lives(sandbox, word)
+    result = sandbox.run("echo kept >file; exit 3", fresh=True)
+    assert (result.exit_code, result.lost, result.output) == (3, False, "")
+    assert not lives(sandbox, word)
+
+
+def test_output_that_a_process_in_the_background_steals_costs_no_exit_code(hostile: Sandbox) -> None:
+    hostile.run("(setsid bash -c 'cat /proc/self/fd/1 >/tmp/stolen' 2>/dev/null &)")
+    assert hostile.run("echo mine; exit 7").exit_code == 7
+
+
+def test_what_is_read_is_the_file_whatever_writes_to_the_output(hostile: Sandbox) -> None:
+    hostile.write_file("/testbed/file", b"content" * 2000)
+    hostile.run("(setsid bash -c 'while :; do echo noise; sleep 0.01; done' &)")
+    for _ in range(3):
+        assert hostile.read_file("/testbed/file") == b"content" * 2000
+
+
+@pytest.mark.parametrize("make", ["truncate -s 8G big", "head -c 40000 /dev/zero >big"])
+def test_a_file_above_the_readers_limit_is_refused_unread(subject: Subject, make: str) -> None:
+    with subject.started(Spec(subject.image, limits=Limits(memory_mb=256, pids=64, disk_mb=0))) as sandbox:
+        sandbox.run(make)
+        with pytest.raises(OSError, match="big") as caught:
+            sandbox.read_file("/testbed/big", 39_999)
+    assert caught.value.errno == errno.EFBIG
+
+
+def test_what_a_command_may_not_read_is_not_read_for_it(hostile: Sandbox) -> None:
+    hostile.run("echo secret >closed; chmod 000 closed; mkdir shut; echo secret >shut/file; chmod 000 shut")
+    for path in ("/testbed/closed", "/testbed/shut/file"):
+        with pytest.raises(PermissionError):
+            hostile.read_file(path)
+
+
+@pytest.mark.parametrize("path", ["/proc/kallsyms", "/proc/self/environ", "/proc/1/mem", "/sys/kernel/notes"])
+def test_files_of_the_kernel_are_not_read(hostile: Sandbox, path: str) -> None:
+    with pytest.raises(OSError, match=path):
+        hostile.read_file(path)
+
+
+def test_a_snapshot_while_files_come_and_go_holds_those_that_stay(hostile: Sandbox) -> None:
+    hostile.run("mkdir d stay; for i in $(seq 300); do echo $i >stay/$i; done")
+    churn = "while :; do for i in $(seq 50); do mkdir -p d/$i; echo x >d/$i/f; done; rm -rf d/*; done"
+    hostile.run(f"(setsid bash -c '{churn}' >/dev/null 2>&1 &)")
+    for _ in range(3):
+        fork = hostile.fork(hostile.snapshot())
+        try:
+            assert fork.run("ls stay | wc -l").output == "300\n"
+        finally:
+            fork.close()
+
+
+# Alike everywhere
+
+
+def test_a_fork_lives_on_when_its_origin_is_closed(subject: Subject) -> None:
+    with subject.started() as sandbox:
+        sandbox.run("echo 1 >file")
+        with sandbox.fork() as fork:
+            sandbox.close()
+            assert fork.run("cat file").output == "1\n"
+
+
+def test_a_relative_path_is_refused(shared: Sandbox) -> None:
+    for ask in (lambda: shared.read_file("file"), lambda: shared.write_file("file", b"")):
+        with pytest.raises(ValueError, match="absolute"):
+            ask()
+    with pytest.raises(SandboxError, match="workdir"):
+        Spec("image", "testbed")
+
+
+def test_a_working_directory_that_the_image_has_not_is_named(subject: Subject) -> None:
+    if subject.name == "local":
+        pytest.skip("its image is the working directory")
+    image = subject.image or "/"
+    with pytest.raises(SandboxError, match=f"/nope does not exist in image {image} "):
+        subject.backend.start(Spec(image, "/nope", limits=SMALL))
+
+
+def test_a_working_directory_is_made_where_that_is_asked_for(subject: Subject) -> None:
+    with subject.started(Spec(subject.image, "/made/here", limits=SMALL, make_workdir=True)) as sandbox:
+        assert sandbox.run("ls | wc -l").output == "0\n"
+
+
+def test_messages_of_the_shell_count_lines_from_the_commands_first(shared: Sandbox) -> None:
+    shared.run("true")
+    assert "line 1: nosuchcommand" in shared.run("nosuchcommand").output
+    assert "line 2: nosuchcommand" in shared.run("true\nnosuchcommand").output
+    missing = shared.run("true", cwd="/testbed/missing")
+    assert (missing.exit_code, "line 1: cd: " in missing.output) == (1, True)
+
+
+def test_a_group_that_is_killed_is_the_commands_own(shared: Sandbox) -> None:
+    result = shared.run("kill -9 0; echo never")
+    assert (result.exit_code, result.output, result.lost) == (137, "", False)
+
+
+def test_a_folder_of_any_depth_goes_with_its_sandbox(sandbox: Sandbox) -> None:
+    deep = "for i in $(seq 15); do mkdir -p $(printf 'd/%.0s' $(seq 100)); cd $(printf 'd/%.0s' $(seq 100)); done"
+    assert sandbox.run(deep).exit_code == 0
+    sandbox.close()
+
+
+def test_a_name_that_no_variable_can_have_is_refused(shared: Sandbox) -> None:
+    with pytest.raises(ValueError, match="A-B"):
+        shared.run("true", environment={"A-B": "x"})

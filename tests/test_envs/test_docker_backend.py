@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -125,3 +126,46 @@ def test_a_container_ends_by_itself_when_its_time_is_up(spec: Spec) -> None:
     with pytest.raises(SandboxError):
         sandbox.run("echo")
     sandbox.close()
+
+
+def test_what_the_background_writes_is_bounded_between_commands_too(sandbox: DockerSandbox) -> None:
+    sandbox.run(
+        "(setsid bash -c 'for i in 1 2 3; do head -c 40M /dev/zero >/big$i; done; sleep 600' >/dev/null 2>&1 &)"
+    )
+    for _ in range(600):
+        done = sandbox.run("echo here")
+        if "64 allowed" in done.output:
+            break
+    assert sandbox.run("ls /proc | grep -c '^[0-9]'; rm /big*").output < "8"
+
+
+def test_a_file_over_the_bound_says_that_the_bound_did_it(sandbox: DockerSandbox) -> None:
+    done = sandbox.run("exec head -c 100M /dev/zero > /big")
+    assert (done.exit_code, "64 MB" in done.output) == (153, True)
+
+
+def test_snapshots_are_bounded_together(spec: Spec) -> None:
+    limits = replace(spec.limits, snapshots_mb=5)
+    with DockerBackend().start(replace(spec, limits=limits)) as sandbox:
+        sandbox.run("head -c 3M /dev/urandom > /big")
+        sandbox.snapshot()
+        with pytest.raises(SandboxError, match="snapshots_mb"):
+            sandbox.snapshot()
+
+
+def test_an_image_with_volumes_is_refused(spec: Spec) -> None:
+    tag = uuid.uuid4().hex
+    name = f"srl-agent-test/volume:{tag}"
+    with DockerBackend().start(spec) as sandbox:
+        engine().api.commit(sandbox.container, "srl-agent-test/volume", tag, changes=["VOLUME /data"], pause=False)
+    try:
+        with pytest.raises(SandboxError, match="/data"):
+            DockerBackend().start(Spec(name))
+    finally:
+        engine().api.remove_image(name)
+
+
+def test_a_sleep_that_looks_like_the_first_processs_is_killed(sandbox: DockerSandbox) -> None:
+    sandbox.run("(setsid sleep 3600 >/dev/null 2>&1 &)")
+    count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 360[0]' | wc -l"
+    assert (sandbox.run(count).output, sandbox.run(count, fresh=True).output) == ("2\n", "1\n")
