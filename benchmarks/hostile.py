@@ -20,16 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hostile_harness import (
-    SECRET,
-    disk_in_background,
-    environments,
-    forbidden_read,
-    forged_results,
-    huge_read,
-    late_and_timely,
-    traced_shell,
-)
+from hostile_harness import ON_THE_HARNESS, SECRET, disk_in_background
 from hostile_host import FOLDERS, MARK, Host, marks
 from hostile_probes import CALLS, CORES, DAEMON, DEVICES, KERNEL_FILES, MEMORY, MODULE, MOUNT, SETUID, SURFACE, TRY
 
@@ -254,12 +245,7 @@ ATTACKS: dict[str, Attack] = {
     "/proc/sys, /sys": probes(KERNEL_FILES),
     "setuid binary": probes(SETUID),
     "rare system calls": probes(SURFACE),
-    "forged results": harness(forged_results),
-    "tracing the shell": harness(traced_shell),
-    "late, with timeout replaced": harness(late_and_timely),
-    "the harness's environment": harness(environments),
-    "huge files to read": harness(huge_read),
-    "files not to be read": harness(forbidden_read),
+    **{title: harness(act) for title, act in ON_THE_HARNESS.items()},
     "disk filled in the background": harness(lambda sandbox: disk_in_background(sandbox, LIMITS.disk_mb)),
 }
 

@@ -1,4 +1,4 @@
-"""What `hostile.py` tries against the harness itself: forged results, its secrets, its memory, its disk between commands.
+"""What `hostile.py` tries against the harness itself: its results, secrets and memory, its disk between commands.
 
 An attack is a function of a sandbox that returns (what happened, whether it was contained).
 """
@@ -99,3 +99,13 @@ def disk_in_background(sandbox: Sandbox, limit: int) -> tuple[str, bool]:
     sizes = sandbox.run("true; du -cm /testbed/fill* | tail -1 | cut -f1", fresh=True).output.split()
     written = max([int(word) for word in sizes if word.isdigit()], default=0)
     return f"{written} MB of {limit} after 15 s", written <= limit * 1.5
+
+
+ON_THE_HARNESS = {
+    "forged results": forged_results,
+    "tracing the shell": traced_shell,
+    "late, with timeout replaced": late_and_timely,
+    "the harness's environment": environments,
+    "huge files to read": huge_read,
+    "files not to be read": forbidden_read,
+}
