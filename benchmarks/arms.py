@@ -1,0 +1,178 @@
+"""Ways to train from one cold start, compared on the same held-out steps: a table, and a figure if matplotlib is here.
+
+Each seed has its own supervised cold start; every arm goes on from it for as many optimiser steps, and its checkpoints
+half-way and at the end are scored by `srl-agent eval steps` under one reward (similarity, body), whatever the arm was
+trained on. Runs and scores stay in --output, and what is finished there is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+DATA = ("data.held_out_episodes=13", "data.held_out_steps=32")
+GROUPS = ("srl.rollouts=8", "srl.prompts_per_step=4", "srl.learning_rate=3e-5")
+ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "srl": ("srl", GROUPS),
+    "srl, every group kept": ("srl", (*GROUPS, "srl.dynamic_sampling.enabled=false")),
+    "srl, calls compared wrapped": ("srl", (*GROUPS, "reward.text=wrapped")),
+    "one-step (whole episodes)": (
+        "srl",
+        (*GROUPS, "srl.target=episode", "srl.max_completion_tokens=448", "srl.rollouts=4"),
+    ),
+    "more sft": ("sft", ("sft.batch_size=8", "sft.learning_rate=3e-5", "sft.lr_scheduler=constant")),
+    "rlvr": ("rlvr", ("rlvr.rollouts=8", "rlvr.prompts_per_step=4", "rlvr.learning_rate=3e-5")),
+}
+"""Name to (stage, settings); `srl -> rlvr` goes on from the arm `srl` with the settings of `rlvr`."""
+SHOWN = ("exact_match", "format_error_rate")
+CHAINED = "srl -> rlvr"
+
+
+def main() -> None:
+    """Run what is missing, then print the table and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs/arms"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=24, help="optimiser steps of each arm")
+    parser.add_argument("--arms", nargs="+", default=[*ARMS, CHAINED], choices=[*ARMS, CHAINED])
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, the cores shared among them")
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        starts = dict(zip(args.seeds, pool.map(partial(cold_start, args), args.seeds), strict=True))
+        jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
+        curves = pool.map(lambda job: curve(args, *job, starts[job[1]]), jobs)
+        table = dict(zip(jobs, curves, strict=True))
+    print_table(args, table)
+    draw(args, table)
+
+
+def cold_start(args: argparse.Namespace, seed: int) -> Path:
+    """The checkpoint that every arm of a seed sets out from."""
+    return train(args, f"seed{seed}-cold", "sft", ("data.held_out_steps=1", f"seed={seed}"))[-1]
+
+
+def curve(args: argparse.Namespace, arm: str, seed: int, start: Path) -> list[dict[str, float]]:
+    """Scores at the start, half-way and at the end of one arm."""
+    if arm == CHAINED:
+        start, arm = run_arm(args, "srl", seed, start)[-1], "rlvr"
+        name = f"seed{seed}-srl-then-rlvr"
+    else:
+        name = arm_name(arm, seed)
+    return [score(args, seed, folder) for folder in (start, *run_arm(args, arm, seed, start, name))]
+
+
+def arm_name(arm: str, seed: int) -> str:
+    """The run directory of an arm."""
+    return f"seed{seed}-" + "".join(letter if letter.isalnum() else "-" for letter in arm)
+
+
+def run_arm(args: argparse.Namespace, arm: str, seed: int, start: Path, name: str = "") -> list[Path]:
+    """Checkpoints half-way and at the end of an arm."""
+    stage, settings = ARMS[arm]
+    common = (f"model.name={start}", f"seed={seed}", f"{stage}.max_steps={args.steps}", "data.held_out_steps=1")
+    every = f"trainer.save_every={args.steps // 2}"
+    return train(args, name or arm_name(arm, seed), stage, (*common, *settings, every))[-2:]
+
+
+def train(args: argparse.Namespace, name: str, stage: str, settings: tuple[str, ...]) -> list[Path]:
+    """Run, or go on with, one run of the command line; returns its checkpoints, oldest first."""
+    folder = args.output / name
+    if (folder / "config.yaml").exists():
+        command = ["train", "--resume", str(folder)]
+    else:
+        options = [*DATA, *settings, threads(args)]
+        command = ["train", "--domain", "swe", "--preset", "smoke", "--stages", stage, "--output", str(folder)]
+        command += [part for setting in options for part in ("--set", setting)]
+    call(args, name, command)
+    found = [path.parent for path in (folder / stage).glob("checkpoint-*/complete.json")]
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def score(args: argparse.Namespace, seed: int, checkpoint: Path) -> dict[str, float]:
+    """What `srl-agent eval steps` says of a checkpoint."""
+    folder = checkpoint.parent.parent / f"score-{checkpoint.name}"
+    summary = folder / "summary.json"
+    if not summary.exists():
+        options = [*DATA, f"model.name={checkpoint}", "eval.rollouts=2", threads(args)]
+        command = [
+            "eval",
+            "steps",
+            "--domain",
+            "swe",
+            "--preset",
+            "smoke",
+            "--seed",
+            str(seed),
+            "--output",
+            str(folder),
+        ]
+        call(args, folder.parent.name, command + [part for option in options for part in ("--set", option)])
+    found: dict[str, float] = json.loads(summary.read_text(encoding="utf-8"))
+    return found
+
+
+def threads(args: argparse.Namespace) -> str:
+    """The setting that shares the cores among the runs."""
+    return f"trainer.threads={max(1, (os.cpu_count() or 1) // args.jobs)}"
+
+
+def call(args: argparse.Namespace, name: str, words: list[str]) -> None:
+    """Call the command line, its output into a log of its own."""
+    command = [sys.executable, "-m", "srl_agent", *words]
+    print("$", " ".join(command), flush=True)
+    with (args.output / f"{name}.log").open("a") as log:
+        subprocess.run(command, check=True, stdout=log, stderr=log)
+
+
+Table = dict[tuple[str, int], list[dict[str, float]]]
+
+
+def print_table(args: argparse.Namespace, table: Table) -> None:
+    """One row an arm: mean over the seeds and sample standard deviation of the reward and what else is scored."""
+    print("\n| arm | start | half-way | end | change | exact at the end | format errors at the end |")
+    print("|---|---|---|---|---|---|---|")
+    for arm in args.arms:
+        curves = [table[arm, seed] for seed in args.seeds]
+        at = [spread([points[place]["reward"] for points in curves]) for place in range(3)]
+        change = spread([points[-1]["reward"] - points[0]["reward"] for points in curves])
+        ends = [
+            statistics.fmean(points[-1][name] for points in curves) for name in ("exact_match", "format_error_rate")
+        ]
+        print(f"| {arm} | {' | '.join(at)} | {change} | {ends[0]:.3f} | {ends[1]:.3f} |")
+
+
+def spread(values: list[float]) -> str:
+    """Mean and sample standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):+.3f} ({deviation:.3f})"
+
+
+def draw(args: argparse.Namespace, table: Table) -> None:
+    """The mean reward of each arm over its steps, with the seeds' standard deviation as bars."""
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        print("no figure: pip install matplotlib")
+        return
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    places = (0, args.steps // 2, args.steps)
+    for arm in args.arms:
+        rewards = [[table[arm, seed][place]["reward"] for seed in args.seeds] for place in range(3)]
+        bars = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in rewards]
+        axes.errorbar(places, [statistics.fmean(values) for values in rewards], bars, label=arm, capsize=3)
+    axes.set(xlabel="optimiser steps after the cold start", ylabel="reward on held-out steps")
+    axes.legend()
+    figure.savefig(args.output / "arms.svg")
+    print(f"figure: {args.output / 'arms.svg'}")
+
+
+if __name__ == "__main__":
+    main()
