@@ -13,6 +13,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
       bubblewrap ca-certificates gcc git libc6-dev patch python3 python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/* && python3 -m venv /opt/venv
 
+# The client alone: the docker backend runs `docker exec` against the engine whose socket is mounted.
+COPY --from=docker:28-cli /usr/local/bin/docker /usr/local/bin/docker
+
 # The dependencies are a layer of their own: a change of our code does not fetch gigabytes again.
 WORKDIR /opt/srl-agent
 COPY pyproject.toml README.md LICENSE ./

@@ -1,1 +1,1 @@
-"""Where actions are run: host-side tools over a directory, and the recorder of the demonstration set."""
+"""Sandboxes: their contract and backends, images, tools over them, replay, states, pools, and what they leave."""

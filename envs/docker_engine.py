@@ -22,10 +22,11 @@ _local = threading.local()
 def engine() -> docker.DockerClient:
     """This thread's client of the engine that DOCKER_HOST names, or of the system's. SandboxError when none answers."""
     # One for each thread and process: a connection that two share mixes their answers up.
-    if getattr(_local, "pid", 0) != os.getpid():
+    wanted = os.getpid(), engine_name()
+    if getattr(_local, "made_for", None) != wanted:
         with engine_errors("docker"):
             _local.client = docker.from_env(timeout=CALL_TIMEOUT)
-            _local.pid = os.getpid()
+            _local.made_for = wanted
     client: docker.DockerClient = _local.client
     return client
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
+from docker.utils import match_tag
 
 from envs.docker_engine import engine, engine_errors
 from envs.errors import SandboxError
@@ -19,6 +20,9 @@ SMITH_ID = re.compile(r"(?P<owner>[^.]+?)__(?P<name>.+)\.(?P<commit>[0-9a-f]{8})
 
 FAMILIES = {"swesmith": "swe-smith", "swegym": "swe-gym"}
 """How the names of formats begin that only one task set is published in."""
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+"""Colours and cursor movements in a build's log."""
+
 IMAGE_COLUMNS = ("image", "image_name", "docker_image")
 """Columns of a task's row that name its image: swebench 5's, SWE-smith's, SWE-rebench's and R2E-Gym's."""
 SMITH_ACCOUNTS = ("jyangballin", "swebench")
@@ -155,6 +159,8 @@ def _to_terminal(line: str) -> None:
 
 def build_from_dockerfile(folder: Path, tag: str, dockerfile: str = "Dockerfile") -> str:
     """Build an image from a folder with a Dockerfile; returns the tag. SandboxError with the end of the build's log."""
+    if not match_tag(tag):
+        raise SandboxError(f"'{tag}' is no name of an image; expected lower-case words as in team/project:1.0")
     lines: list[str] = []
     with engine_errors(f"building {tag} from {folder / dockerfile}"):
         for event in engine().api.build(
@@ -162,7 +168,7 @@ def build_from_dockerfile(folder: Path, tag: str, dockerfile: str = "Dockerfile"
         ):
             lines.append(str(event.get("stream", "")))
             if "error" in event:
-                log = "".join(lines)[-2000:]
+                log = ESCAPES.sub("", "".join(lines))[-2000:]
                 raise SandboxError(f"building {tag} from {folder / dockerfile}: {event['error']}\n{log}")
     return tag
 

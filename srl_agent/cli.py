@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
         check_siblings(_origins())
+        # A domain or a backend of one's own, package.module:Class, may stand in the current folder; ours come first.
+        sys.path.append(str(Path.cwd()))
         args, rest = build_parser().parse_known_args(argv)
         command: Callable[[argparse.Namespace, list[str]], int] = args.command
         return command(args, rest)

@@ -30,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser, timeout: float, unit: str) ->
     parser.epilog = EXIT
     parser.add_argument("--image", metavar="IMAGE", help=IMAGE)
     parser.add_argument("--pull", action="store_true", help="fetch images that are not here (docker)")
-    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, docker, bubblewrap or local (auto)")
+    parser.add_argument(
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="auto, docker, bubblewrap, local or package.module:Class (auto)",
+    )
     parser.add_argument("--workdir", default="/testbed", metavar="DIR", help="where the repository is (%(default)s)")
     parser.add_argument(
         "--env", type=_variable, action="append", default=[], metavar="K=V", help="a variable of every command"

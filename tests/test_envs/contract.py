@@ -8,12 +8,16 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pytest
+
 from envs.base import Backend, Limits, Sandbox, Spec
 from envs.bubblewrap_sandbox import BubblewrapSandbox
 from envs.docker_engine import engine
 from envs.docker_sandbox import DockerSandbox
 
-ISOLATING = ("docker", "bubblewrap")
+OWN = os.environ.get("SRL_AGENT_TEST_BACKEND", "")
+"""A backend of one's own, package.module:Class, in place of ours; SRL_AGENT_TEST_IMAGE is then what it starts."""
+ISOLATING = ("docker", "bubblewrap", *([OWN] if os.environ.get("SRL_AGENT_TEST_ISOLATES") == "1" else []))
 """The others are never given a fork bomb, or anything else that would reach the host."""
 SMALL = Limits(memory_mb=256, pids=64, cpus=2.0, disk_mb=64, output_bytes=4096, flood_bytes=8 << 20)
 
@@ -43,4 +47,4 @@ def kill_from_outside(sandbox: Sandbox) -> None:
     elif isinstance(sandbox, BubblewrapSandbox):
         os.kill(sandbox.holder, signal.SIGKILL)
     else:
-        raise NotImplementedError(f"no way known to kill {type(sandbox).__name__}")
+        pytest.skip(f"no way known to kill {type(sandbox).__name__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import socket
 import threading
 import uuid
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract import ISOLATING, SMALL, Subject, kill_from_outside
+from contract import ISOLATING, OWN, SMALL, Subject, kill_from_outside
 from needs import need
 
 from envs.base import BACKENDS, Limits, Sandbox, Spec, choose_backend
@@ -22,14 +23,15 @@ WHOLE_DRIVER = "kill -9 $PPID"
 """Kills the shell that runs the commands."""
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=[OWN] if OWN else list(BACKENDS))
 def subject(request: pytest.FixtureRequest) -> Subject:
     name: str = request.param
     try:
         _, backend, _ = choose_backend(name)
     except SandboxError as error:
         need(str(error))
-    return Subject(name, backend, request.getfixturevalue("docker_image") if name == "docker" else "")
+    image = request.getfixturevalue("docker_image") if name == "docker" else ""
+    return Subject(name, backend, os.environ["SRL_AGENT_TEST_IMAGE"] if OWN else image)
 
 
 @pytest.fixture(scope="module")

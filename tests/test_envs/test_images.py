@@ -97,6 +97,17 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         write_context(tmp_path, tmp_path / "x.tar.gz", "base", "")
 
 
+def test_a_name_that_no_image_can_have_is_refused(docker_image: str, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="'Bad Tag!' is no name of an image"):
+        build_from_folder(tmp_path, "Bad Tag!", docker_image)
+
+
+def test_a_failed_build_tells_its_log_without_escape_codes(docker_image: str, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="broken") as raised:
+        build_from_folder(tmp_path, "srl-agent/test-build:2", docker_image, r"printf '\033[31mbroken\033[0m\n'; exit 3")
+    assert "\x1b" not in str(raised.value)
+
+
 def test_a_folder_becomes_an_image_with_one_commit(docker_image: str, tmp_path: Path) -> None:
     from envs.docker_engine import engine
 
