@@ -18,6 +18,8 @@ from srl_agent.errors import ConfigError
 from srl_agent.loss_pass import why_not_shared
 from srl_agent.merge_attention import why_not_merged
 
+APPLE = "Apple GPU"
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -31,12 +33,17 @@ class Machine:
     sharding: str = ""
     """How accelerate shares the weights out among the processes: empty (each has all), `fsdp2` or `deepspeed`."""
 
+    @property
+    def device(self) -> str:
+        """torch's name for the kind of device."""
+        return "cpu" if not self.accelerator else "mps" if self.accelerator == APPLE else "cuda"
+
 
 def this_machine() -> Machine:
     """The accelerator and the number of processes, as torch and accelerate see them."""
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     if not name and torch.backends.mps.is_available():
-        name = "Apple GPU"
+        name = APPLE
     state = PartialState(cpu=not name)
     return Machine(name, state.num_processes, state.is_main_process, choose_sharding(os.environ, _cpu_only(state)))
 
@@ -97,6 +104,8 @@ def choose_engine(config: Config, machine: Machine) -> tuple[str, str]:
         return wanted, "as configured"
     if not machine.accelerator:
         return "transformers", "no accelerator here"
+    if config.model.quantize != "none":
+        return "transformers", "vllm cannot take over 4-bit weights (model.quantize)"
     if not has_vllm:
         return (
             "transformers",

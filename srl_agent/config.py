@@ -24,6 +24,10 @@ class ModelConfig(Section):
 
     `auto` takes bfloat16 where the accelerator or the processor computes in it, else float32.
     """
+    quantize: Literal["none", "4bit"] = "none"
+    """`4bit` holds the weights that adapters leave alone in 4 bits (QLoRA), a quarter of bfloat16: needs `lora.rank`, a
+    CUDA device and the package bitsandbytes, and samples with transformers. With `none` they are bfloat16 on an
+    accelerator where `dtype` is, else float32."""
 
 
 class LoraConfig(Section):
@@ -246,6 +250,16 @@ class Config(Section):
             raise ValueError("stages: at least one of sft, srl, rlvr is needed")
         if len(set(self.stages)) != len(self.stages):
             raise ValueError("stages: each stage may stand once")
+        if self.model.quantize != "none" and not self.lora.rank:
+            raise ValueError(
+                "model.quantize: 4-bit weights cannot be trained themselves; train adapters on them (lora.rank, such "
+                "as 16), or set it to none"
+            )
+        if self.model.quantize != "none" and self.trainer.engine == "vllm":
+            raise ValueError(
+                "model.quantize: vllm cannot take over 4-bit weights with adapters; set trainer.engine to "
+                "transformers, or model.quantize to none"
+            )
         if self.srl.target == "episode" and self.reward.name in ("gated", "state"):
             raise ValueError(
                 f"reward.name: {self.reward.name} reads one action, and srl.target: episode has many; take similarity"

@@ -60,7 +60,10 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
 def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
     """Write the marker into the checkpoint that was just saved; every process leaves when it stands there."""
     trainer.accelerator.wait_for_everyone()
+    folder = Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}"
     if trainer.accelerator.is_main_process:
+        if not (folder / "config.json").is_file():  # adapters alone; peft looks for it below the next stage's
+            trainer.model.config.save_pretrained(folder)
         evaluated, figures, score = trainer.evaluated
         record = {
             "stage": stage,
@@ -69,5 +72,5 @@ def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
             **({"held_out": figures, "score": score} if evaluated == trainer.state.global_step else {}),
             **state,
         }
-        write_json(Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}" / MARKER, record)
+        write_json(folder / MARKER, record)
     trainer.accelerator.wait_for_everyone()  # the next stage looks for the marker on every process

@@ -6,12 +6,34 @@ The pass itself is `srl_agent.tree_pass`; `why_not_shared` says for which models
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from srl_agent.tree_pass import BRANCH_TOKENS, clusters, grow, tree_logps
+
+
+@dataclass
+class LossTokens:
+    """Tokens of loss passes since the counts were last taken."""
+
+    computed: int = 0
+    """Tokens that went through the model: of the trees, where prompts are shared."""
+    plain: int = 0
+    """What one padded row an output, as TRL's own pass has it, comes to."""
+
+    def add(self, computed: int, plain: int) -> None:
+        """Count one pass, or a part of it."""
+        self.computed += computed
+        self.plain += plain
+
+    def take(self) -> dict[str, int]:
+        """The counts by the names of their metrics; they begin again at zero."""
+        counts = {"tokens_computed": self.computed, "tokens_plain": self.plain}
+        self.computed = self.plain = 0
+        return counts
 
 
 def why_not_shared(model: Any) -> str:
@@ -66,22 +88,38 @@ def grouped_logps(
     row_tokens: int = BRANCH_TOKENS,
     recompute: bool = False,
     attention: str = "mask",
+    counts: LossTokens | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities and entropies (B*G, C) of the outputs in the trainer's layout, both 0 on padding.
 
     `ids` and `mask` are (B*G, P+C), prompts padded on the left, outputs on the right, each `size` rows sharing a prompt
-    (ValueError where they do not). Prompts that begin alike become one tree.
+    (ValueError where they do not). Prompts that begin alike become one tree. `counts` learns how much is computed.
     """
     prompts, outputs = _unpad(ids, mask, completion_width, size)
+    counts = counts or LossTokens()
+    counts.add(0, ids.numel())
     logps: list[Tensor] = [ids.new_zeros(0)] * len(ids)
     entropies = list(logps)
     for members in clusters(prompts):
-        tree = grow([prompts[group] for group in members], [outputs[group] for group in members])
+        parts = [(group, part) for group in members for part in _parts(outputs[group], row_tokens)]
+        tree = grow([prompts[group] for group, _ in parts], [outputs[group][part] for group, part in parts])
+        counts.add(tree.tokens, 0)
         found = tree_logps(model, tree, temperature, row_tokens=row_tokens, recompute=recompute, attention=attention)
-        for place, group in enumerate(members):
-            rows = slice(group * size, (group + 1) * size)
-            logps[rows], entropies[rows] = (_pad(part[place], completion_width) for part in found)
+        for place, (group, part) in enumerate(parts):
+            rows = slice(group * size + part.start, group * size + part.stop)
+            logps[rows], entropies[rows] = (_pad(half[place], completion_width) for half in found)
     return torch.stack(logps), torch.stack(entropies)
+
+
+def _parts(outputs: Sequence[Tensor], row_tokens: int) -> list[slice]:
+    """A group's outputs in parts of at most `row_tokens`, or of one output: a branch is computed as one row."""
+    parts, start, filled = list[slice](), 0, 0
+    for number, output in enumerate(outputs):
+        if number > start and filled + len(output) > row_tokens:
+            parts.append(slice(start, number))
+            start, filled = number, 0
+        filled += len(output)
+    return [*parts, slice(start, len(outputs))]
 
 
 def _unpad(ids: Tensor, mask: Tensor, width: int, size: int) -> tuple[list[Tensor], list[list[Tensor]]]:

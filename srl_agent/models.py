@@ -116,16 +116,17 @@ def _check_template(tokenizer: Any, name: str) -> None:
         )
 
 
-def load_policy(name: str) -> Any:
-    """The causal language model with float32 weights, on the CPU; the trainer moves it. ModelError if unavailable.
+def load_policy(name: str, dtype: torch.dtype = torch.float32) -> Any:
+    """The causal language model, on the CPU; the trainer moves it. ModelError if unavailable.
 
-    Of a folder with adapters, as a stage with `lora.rank` leaves it, the base model with the adapters merged into it.
+    Of a folder with adapters, as a stage with `lora.rank` leaves it, the base model with the adapters merged into it,
+    in float32 first: what adapters add is often below what bfloat16 can tell apart.
     """
     folder = Path(resolve_model(name))
     if (folder / ADAPTER).is_file():
-        return _merged(folder)
+        return _merged(folder).to(dtype)
     try:
-        return AutoModelForCausalLM.from_pretrained(resolve_model(name), dtype=torch.float32)
+        return AutoModelForCausalLM.from_pretrained(resolve_model(name), dtype=dtype)
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded(name, error)) from error
 

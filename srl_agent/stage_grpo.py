@@ -9,9 +9,9 @@ from datasets import Dataset
 
 from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
 from srl_agent.fill import Fill
+from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters
 from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
-from srl_agent.models import load_policy
 from srl_agent.run_dir import append_jsonl, marker
 from srl_agent.stage_evaluation import Evaluation
 from srl_agent.stages import StageContext
@@ -48,11 +48,13 @@ def run_groups(context: StageContext, weights: str, reward: OutputReward, evalua
 def build_trainer(context: StageContext, weights: str, reward: OutputReward, hooks: Hooks) -> SrlTrainer:
     """The trainer of this stage, its stream of steps at the beginning."""
     config, machine, steps = context.config, context.machine, context.steps
-    model = load_policy(weights)
-    context.check_space(model)
     engine, why_engine = choose_engine(config, machine)
+    held, why_held = choose_frozen(config, machine, engine)
+    model = load_for_training(weights, held)
     loss_pass, why_loss = choose_loss_pass(config, model, machine.sharding)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
+    if config.lora.rank:
+        context.progress.facts({"frozen weights": f"{held} ({why_held})"})
     settled = {"engine": engine, "loss_pass": loss_pass}
     if loss_pass == "shared":
         settled["attention"], why_attention = choose_attention(config, model, machine)
@@ -81,6 +83,8 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
         callbacks=[hooks],
     )
     trainer.hooks = hooks
+    settle_adapters(trainer.model, weights)
+    context.check_space(trainer.model)
     return trainer
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.domain import supervised_examples
+from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters
 from srl_agent.hooks import Hooks
-from srl_agent.models import load_policy
 from srl_agent.rollout import ends_of
 from srl_agent.stage_srl import evaluation_of_steps, step_reward
 from srl_agent.stages import StageContext
@@ -22,8 +22,10 @@ def run_sft(context: StageContext, weights: str) -> None:
     config, machine, latest = context.config, context.machine, context.latest()
     examples = supervised_examples(context.domain, context.steps)
     rows = [supervised_row(context.tokenizer, example) for example in examples]
-    model = load_policy(weights)
-    context.check_space(model)
+    held, why_held = choose_frozen(config, machine, "transformers")
+    model = load_for_training(weights, held)
+    if config.lora.rank:
+        context.progress.facts({"frozen weights": f"{held} ({why_held})"})
     hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda step: on_step(step))
     trainer = SupervisedTrainer(
         config=config,
@@ -37,6 +39,8 @@ def run_sft(context: StageContext, weights: str) -> None:
         callbacks=[hooks],
     )
     trainer.hooks = hooks
+    settle_adapters(trainer.model, weights)
+    context.check_space(trainer.model)
     reward = step_reward(context)
     reward.ends.update(ends_of(trainer))
     evaluation = evaluation_of_steps(context, trainer, reward)

@@ -75,7 +75,8 @@ class StageContext:
         every = min(filter(None, (trainer.save_every, self.config.eval.every)))
         kept = min(trainer.keep_checkpoints + 1, -(-steps // every))  # those to go on from, and the best
         # While one is written, the oldest is still there.
-        check_space(self.folder, model.num_parameters(), kept + (steps > every))
+        saved = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        check_space(self.folder, saved, kept + (steps > every))
 
     def step_done(self) -> None:
         """Called after each optimiser step."""

@@ -26,7 +26,7 @@ from srl_agent.domain import StepKey
 from srl_agent.dynamic_sampling import OLD_LOGPS, Batch
 from srl_agent.filling import Filling, OnFill
 from srl_agent.hooks import mark_complete
-from srl_agent.loss_pass import grouped_logps, through
+from srl_agent.loss_pass import LossTokens, grouped_logps, through
 from srl_agent.play import Rollout
 from srl_agent.rollout import ends_of, sample_groups
 from srl_agent.sharded import is_sharded, twin_of
@@ -51,7 +51,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         on_fill: OnFill,
         **trl: Any,
     ) -> None:
-        self.settings, self.watch = config, Stopwatch()
+        self.settings, self.watch, self.loss_tokens = config, Stopwatch(), LossTokens()
         self.begin_filling(config.grpo(stage), stage, reward, stream, on_fill)
         self._inputs: Batch = {}
         self.evaluated = NEVER
@@ -94,6 +94,8 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         if self._step % self.current_gradient_accumulation_steps == 0:
             for name, seconds in self.watch.lap().items():
                 self._metrics["train"][f"time/{name}"].append(seconds)
+            for name, count in self.loss_tokens.take().items():
+                self._metrics["train"][f"{self.stage}/{name}"].append(self._sum(count))
         return loss
 
     def compute_loss(self, model: Any, inputs: Batch, *arguments: Any, **named: Any) -> Tensor:
@@ -158,6 +160,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         rows = (input_ids, attention_mask, logits_to_keep)
         if self.settings.trainer.loss_pass == "plain":
+            self.loss_tokens.add(input_ids.numel(), input_ids.numel())
             logps, entropies, aux = super()._get_per_token_logps_and_entropies(
                 model, *rows, batch_size, compute_entropy, compute_aux_loss, **extra
             )
@@ -177,7 +180,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             twin = self._twin if is_sharded(model) else None
             module = twin.filled(model) if twin else self.accelerator.unwrap_model(model)
             rows = (module, ids, mask, width, self.num_generations, self.temperature)
-            call = partial(grouped_logps, *rows, attention=attention, **options)
+            call = partial(grouped_logps, *rows, attention=attention, counts=self.loss_tokens, **options)
             return through(module if twin else model, module, call)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

@@ -27,6 +27,7 @@ from srl_agent.config_load import dump_config
 from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, find_domain, tasks_of
 from srl_agent.errors import ConfigError
+from srl_agent.frozen import check_quantized
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
 from srl_agent.run_dir import new_run, provenance, read_jsonl, write_json, write_text
@@ -41,6 +42,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     torch.set_num_threads(config.trainer.threads or usable_cores())
     machine = this_machine()
     check_processes(config, machine)
+    check_quantized(config, machine)
     check_tracker(config)
     progress = Progress(machine.main)
     domain = find_domain(config.domain)

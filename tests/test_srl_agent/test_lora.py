@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from srl_agent.cli import main
 from srl_agent.models import load_policy
@@ -44,3 +46,31 @@ def test_both_stages_train_adapters_and_the_next_run_starts_from_them(tmp_path: 
     assert changed and all("proj" in name for name in changed)
     train(tmp_path / "on", checkpoint, **{"stages": "[srl]", "trainer.loss_pass": loss_pass})
     assert (tmp_path / "on" / "srl" / "checkpoint-2" / "complete.json").is_file()
+
+
+def adapters_of(checkpoint: Path) -> dict[str, Tensor]:
+    return load_file(checkpoint / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("stage", ["sft", "srl"])
+def test_adapters_begin_alike_under_one_seed_and_differ_under_another(tmp_path: Path, stage: str) -> None:
+    # At a rate of 0 what is saved is what the adapters began with.
+    still = {"stages": f"[{stage}]", f"{stage}.learning_rate": 0.0, f"{stage}.max_steps": 1}
+    base = save_tiny(tmp_path / "model")
+    for name, seed in (("first", 7), ("again", 7), ("other", 8)):
+        train(tmp_path / name, base, **still, seed=seed)
+    first, again, other = (
+        adapters_of(tmp_path / name / stage / "checkpoint-1") for name in ("first", "again", "other")
+    )
+    assert all(torch.equal(weight, again[name]) for name, weight in first.items())
+    drawn = [name for name in first if "lora_A" in name]
+    assert drawn and not any(torch.equal(first[name], other[name]) for name in drawn)
+
+
+def test_adapters_of_a_second_stage_are_read_with_those_of_the_first_below_them(tmp_path: Path) -> None:
+    base = save_tiny(tmp_path / "model")
+    train(tmp_path / "run", base, **{"srl.learning_rate": 0.0})
+    sft, srl = (load_policy(str(tmp_path / "run" / stage / "checkpoint-2")) for stage in ("sft", "srl"))
+    start = load_policy(str(base)).state_dict()
+    assert any(not torch.equal(weight, start[name]) for name, weight in sft.state_dict().items())
+    assert all(torch.equal(weight, sft.state_dict()[name]) for name, weight in srl.state_dict().items())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from srl_agent.loss_pass import grouped_logps
+from srl_agent.loss_pass import LossTokens, grouped_logps
 from srl_agent.testing import FAMILIES, tiny_model
 from srl_agent.tree_pass import grow, rows_of, tree_backward, tree_logps
 
@@ -144,6 +144,27 @@ def test_padded_groups_come_back_in_their_places(prompts: list[Tensor]) -> None:
     torch.testing.assert_close(logps[kept], theirs, atol=1e-10, rtol=0)
     torch.testing.assert_close(entropies[kept], their_entropies, atol=1e-10, rtol=0)
     assert not logps[~kept].any()
+
+
+@pytest.mark.parametrize("row_tokens", [1, 9, 1000])
+def test_a_group_longer_than_a_row_is_taken_apart_and_comes_back_whole(row_tokens: int) -> None:
+    model, prompts = tiny_model(dtype=torch.float64), windowed()
+    outputs = [draw(*LENGTHS) for _ in prompts]
+    ids, mask, width = padded(prompts, outputs)
+    logps, _ = grouped_logps(model, ids, mask, width, len(LENGTHS), TEMPERATURE, row_tokens=row_tokens)
+    theirs, _ = reference(model, prompts, outputs)
+    torch.testing.assert_close(logps[mask[:, -width:].bool()], theirs, atol=1e-10, rtol=0)
+
+
+def test_the_tokens_of_a_batch_are_counted_as_computed_and_as_padded_rows() -> None:
+    long = torch.arange(40)
+    prompts, outputs = [long, torch.cat([long[:38], draw(1)[0]])], [draw(3, 5), draw(2, 4)]
+    counts = LossTokens()
+    for _ in range(2):
+        grouped_logps(tiny_model(), *padded(prompts, outputs), 2, counts=counts)
+    # A trunk of 38; stems of 2 and 1; 14 of outputs. Plain: four rows of 40 + 5.
+    assert counts.take() == {"tokens_computed": 2 * (38 + 3 + 14), "tokens_plain": 2 * 4 * 45}
+    assert counts.take() == {"tokens_computed": 0, "tokens_plain": 0}
 
 
 def test_rows_of_different_prompts_in_one_group_are_refused() -> None:

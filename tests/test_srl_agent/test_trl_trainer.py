@@ -234,3 +234,13 @@ def test_the_two_loss_passes_agree_on_the_divergence_from_the_reference(tmp_path
     torch.testing.assert_close(references[0], references[1], atol=1e-5, rtol=0)
     for gradient, other in zip(mine, others, strict=True):
         torch.testing.assert_close(gradient, other, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("loss_pass", ["shared", "plain"])
+def test_each_step_logs_the_tokens_it_computed_against_those_of_padded_rows(build: Build, loss_pass: str) -> None:
+    trainer = build(loss_pass, enabled=False)
+    batch = trainer._prepare_inputs([])
+    trainer.compute_loss(trainer.model, batch)
+    counts = trainer.loss_tokens.take()
+    assert counts["tokens_plain"] == batch["prompt_ids"].numel() + batch["completion_ids"].numel()
+    assert (counts["tokens_computed"] < counts["tokens_plain"]) == (loss_pass == "shared")
