@@ -92,18 +92,17 @@ def load_4bit(name: str, device: torch.device | str) -> Any:
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
 
 
-def settle_adapters(model: Any, weights: str) -> None:
-    """To be called once a trainer has put adapters on the policy it was given, which was loaded from `weights`.
-
-    TRL makes the adapters of a 4-bit model bfloat16; peft writes into their record the model below all adapters, though
-    these stand on those of the stage before as well.
-    """
-    if not hasattr(model, "peft_config"):
-        return
-    for weight in model.parameters():
+def settle_adapters(model: Any) -> None:
+    """Make the adapters that a trainer has put on a policy float32: TRL makes those of a 4-bit model bfloat16."""
+    for weight in model.parameters() if hasattr(model, "peft_config") else ():
         if weight.requires_grad:
             weight.data = weight.data.float()
+
+
+def stands_on(config: Config, weights: str) -> str:
+    """The folder of adapters that new ones, trained from `weights`, have to be read on top of; empty for none.
+
+    peft would record the model below all adapters, and those of the stage before would be lost.
+    """
     folder = Path(resolve_model(weights))
-    if (folder / ADAPTER).is_file():
-        for record in model.peft_config.values():
-            record.base_model_name_or_path = str(folder.resolve())
+    return str(folder.resolve()) if config.lora.rank and (folder / ADAPTER).is_file() else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from srl_agent.models import rebase
 from srl_agent.run_dir import MARKER, write_json
 
 
@@ -62,8 +63,8 @@ def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
     trainer.accelerator.wait_for_everyone()
     folder = Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}"
     if trainer.accelerator.is_main_process:
-        if not (folder / "config.json").is_file():  # adapters alone; peft looks for it below the next stage's
-            trainer.model.config.save_pretrained(folder)
+        if trainer.stands_on:
+            rebase(folder, trainer.stands_on)
         evaluated, figures, score = trainer.evaluated
         record = {
             "stage": stage,

@@ -148,6 +148,12 @@ def base_of(folder: Path) -> str:
     return str(name)
 
 
+def rebase(folder: Path, base: str) -> None:
+    """Write into a folder of adapters which model they belong to."""
+    record = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+    (folder / ADAPTER).write_text(json.dumps({**record, "base_model_name_or_path": base}, indent=2), encoding="utf-8")
+
+
 def require_peft() -> None:
     """ModelError with the remedy where the package is missing."""
     if importlib.util.find_spec("peft") is None:

@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
 from srl_agent.fill import Fill
-from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters
+from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters, stands_on
 from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
 from srl_agent.run_dir import append_jsonl, marker
@@ -83,7 +83,8 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
         callbacks=[hooks],
     )
     trainer.hooks = hooks
-    settle_adapters(trainer.model, weights)
+    settle_adapters(trainer.model)
+    trainer.stands_on = stands_on(config, weights)
     context.check_space(trainer.model)
     return trainer
 

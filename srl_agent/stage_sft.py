@@ -7,7 +7,7 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.domain import supervised_examples
-from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters
+from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters, stands_on
 from srl_agent.hooks import Hooks
 from srl_agent.rollout import ends_of
 from srl_agent.stage_srl import evaluation_of_steps, step_reward
@@ -39,7 +39,8 @@ def run_sft(context: StageContext, weights: str) -> None:
         callbacks=[hooks],
     )
     trainer.hooks = hooks
-    settle_adapters(trainer.model, weights)
+    settle_adapters(trainer.model)
+    trainer.stands_on = stands_on(config, weights)
     context.check_space(trainer.model)
     reward = step_reward(context)
     reward.ends.update(ends_of(trainer))

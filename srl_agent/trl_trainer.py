@@ -54,7 +54,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         self.settings, self.watch, self.loss_tokens = config, Stopwatch(), LossTokens()
         self.begin_filling(config.grpo(stage), stage, reward, stream, on_fill)
         self._inputs: Batch = {}
-        self.evaluated = NEVER
+        self.evaluated, self.stands_on = NEVER, ""
         super().__init__(reward_funcs=reward, **trl)
         reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
@@ -194,7 +194,7 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def __init__(self, *, config: Config, **trl: Any) -> None:
         super().__init__(**trl)
-        self.settings, self.evaluated = config, NEVER
+        self.settings, self.evaluated, self.stands_on = config, NEVER, ""
         self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
         self.remove_callback(PrinterCallback)
 

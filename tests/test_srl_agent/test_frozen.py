@@ -15,8 +15,8 @@ from srl_agent.cli import main
 from srl_agent.config import Config
 from srl_agent.config_load import validate
 from srl_agent.errors import ConfigError
-from srl_agent.frozen import check_quantized, choose_frozen, load_4bit, load_for_training, settle_adapters
-from srl_agent.models import embedded_model, load_policy
+from srl_agent.frozen import check_quantized, choose_frozen, load_4bit, load_for_training, settle_adapters, stands_on
+from srl_agent.models import embedded_model, load_policy, rebase
 from srl_agent.testing import save_tiny, tiny_model
 
 CPU, GPU = Machine("", 1, True), Machine("NVIDIA H100", 1, True)
@@ -77,22 +77,20 @@ def test_frozen_weights_are_small_only_where_nothing_rounds_them_again(
     assert choose_frozen(config, machine, engine)[0] == held
 
 
-def with_adapters(folder: Path, weights: str, model: Any) -> Any:
+def with_adapters(folder: Path, model: Any) -> Any:
     """Adapters on a model that do something, saved as a stage leaves them."""
     adapted = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
     torch.manual_seed(3)
     for weight in adapted.parameters():
         if weight.requires_grad:
             torch.nn.init.normal_(weight, std=0.02)
-    settle_adapters(adapted, weights)
     adapted.save_pretrained(str(folder))
-    adapted.config.save_pretrained(folder)
     return adapted
 
 
 def test_adapters_are_merged_in_float32_before_the_sum_is_rounded(tmp_path: Path) -> None:
     base = str(save_tiny(tmp_path / "base"))
-    with_adapters(tmp_path / "adapters", base, load_policy(base))
+    with_adapters(tmp_path / "adapters", load_policy(base))
     exact, rounded = (load_for_training(str(tmp_path / "adapters"), held) for held in ("float32", "bfloat16"))
     for name, weight in exact.state_dict().items():
         assert torch.equal(rounded.state_dict()[name], weight.bfloat16())
@@ -102,16 +100,18 @@ def test_adapters_on_a_rounded_base_are_trained_in_float32() -> None:
     adapted = get_peft_model(tiny_model(dtype=torch.bfloat16), LoraConfig(r=2, target_modules="all-linear"))
     for weight in adapted.parameters():
         weight.data = weight.data.bfloat16()
-    settle_adapters(adapted, "anything")
+    settle_adapters(adapted)
     kinds = {(weight.requires_grad, weight.dtype) for weight in adapted.parameters()}
     assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
 
 
 def test_adapters_on_adapters_name_the_folder_that_they_stand_on(tmp_path: Path) -> None:
     base, first, second = str(save_tiny(tmp_path / "base")), tmp_path / "first", tmp_path / "second"
-    with_adapters(first, base, load_policy(base))
-    below = load_policy(str(first))
-    adapted = with_adapters(second, str(first), below)
+    with_adapters(first, load_policy(base))
+    adapted = with_adapters(second, load_policy(str(first)))
+    config = settings(rank=2)
+    assert (stands_on(config, base), stands_on(settings(rank=0), str(first))) == ("", "")
+    rebase(second, stands_on(config, str(first)))
     read = load_policy(str(second)).state_dict()
     for name, weight in adapted.merge_and_unload().state_dict().items():
         torch.testing.assert_close(read[name], weight, atol=1e-6, rtol=0)
@@ -124,7 +124,7 @@ def test_4_bits_take_adapters_and_give_nearly_the_same_probabilities() -> None:
     exact, small = load_policy(name), load_4bit(name, "cpu")
     assert small.get_memory_footprint() < exact.get_memory_footprint() / 3
     adapted = get_peft_model(small, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
-    settle_adapters(adapted, name)
+    settle_adapters(adapted)
     ids = torch.tensor([exact.generation_config.eos_token_id, *range(400, 430)])[None]
     with torch.autocast("cpu", torch.bfloat16):
         loss = adapted(ids, labels=ids).loss

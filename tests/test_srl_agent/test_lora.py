@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import AutoPeftModelForCausalLM
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -46,6 +47,13 @@ def test_both_stages_train_adapters_and_the_next_run_starts_from_them(tmp_path: 
     assert changed and all("proj" in name for name in changed)
     train(tmp_path / "on", checkpoint, **{"stages": "[srl]", "trainer.loss_pass": loss_pass})
     assert (tmp_path / "on" / "srl" / "checkpoint-2" / "complete.json").is_file()
+
+
+def test_a_checkpoint_of_adapters_is_read_by_peft_itself(tmp_path: Path) -> None:
+    train(tmp_path / "run", save_tiny(tmp_path / "model"), stages="[sft]")
+    folder = str(tmp_path / "run" / "sft" / "checkpoint-2")
+    theirs = AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().state_dict()
+    assert all(torch.equal(weight, theirs[name]) for name, weight in load_policy(folder).state_dict().items())
 
 
 def adapters_of(checkpoint: Path) -> dict[str, Tensor]:
