@@ -109,7 +109,9 @@ def test_a_replay_that_is_ended_stops_its_commands_and_keeps_its_records(
     file = write(("echo quick", "quick"), ("sleep 1000", ""))
     out = tmp_path / "out.jsonl"
     words = ["replay", file, *LOCAL, "--timeout", "2000", "--json", str(out)]
-    with subprocess.Popen([sys.executable, "-m", "srl_agent", *words], stdout=subprocess.PIPE, text=True) as process:
+    listening = ["env", "--default-signal=INT"]  # a job in the background begins deaf to Ctrl-C
+    command = [*listening, sys.executable, "-m", "srl_agent", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("run0: 1 same"):
             assert process.poll() is None
