@@ -85,7 +85,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "Train on expert steps. Any setting can be given as --section.key VALUE; see --dry-run for all."
     )
     parser.add_argument("--domain", metavar="swe|math", help="what to train on (default: swe), or package.module:Class")
-    parser.add_argument("--preset", default="", metavar="NAME", help="shipped settings: smoke, paper-swe, paper-math")
+    parser.add_argument(
+        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
     parser.add_argument(

@@ -201,6 +201,9 @@ class TrainerConfig(Section):
     """What samples the outputs; `auto` takes vLLM where an accelerator and the package are present."""
     vllm_mode: Literal["colocate", "server"] = "colocate"
     """Whether vLLM runs inside the trainer's process or as a `trl vllm-serve` server."""
+    sample_at_once: int = Field(64, ge=1)
+    """Outputs that transformers decodes together, each with the keys and values of its whole prompt; never fewer than
+    the rollouts of one prompt."""
     row_tokens: int = Field(4096, ge=1)
     """Tokens of outputs that the shared loss pass computes at a time, on top of the prompts they share."""
     gradient_checkpointing: bool = False

@@ -162,14 +162,23 @@ def require_peft() -> None:
 
 def context_length(name: str) -> int:
     """Positions the model was built for; 0 where its configuration does not say."""
+    return int(getattr(_configuration(name), "max_position_embeddings", 0))
+
+
+def empty_model(name: str) -> Any:
+    """The model without its weights, on the meta device."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(_configuration(name))
+
+
+def _configuration(name: str) -> Any:
     folder = Path(resolve_model(name))
     if (folder / ADAPTER).is_file():
-        return context_length(base_of(folder))
+        return _configuration(base_of(folder))
     try:
-        config = AutoConfig.from_pretrained(resolve_model(name))
+        return AutoConfig.from_pretrained(resolve_model(name))
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded(name, error)) from error
-    return int(getattr(config, "max_position_embeddings", 0))
 
 
 def _not_loaded(name: str, error: Exception) -> str:

@@ -32,11 +32,12 @@ def sample_groups(
     eos_ids: Sequence[int],
     pad_id: int,
     counts: PromptTokens | None = None,
+    at_once: int = MAX_SEQUENCES,
 ) -> list[list[int]]:
     """Output token ids, prompt by prompt, `rollouts` each, ending with the end-of-sequence token unless cut.
 
     Draws from torch's global random generator. `temperature` 0 is greedy. `counts` learns how
-    much of the prompts was computed.
+    much of the prompts was computed. At most `at_once` outputs are decoded together, or those of one prompt.
     """
     sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
     settings = GenerationConfig(
@@ -47,11 +48,11 @@ def sample_groups(
         use_cache=True,  # trainers switch it off in the model's own settings, and the prompt would be read twice
     )
     counts = counts or PromptTokens()
-    at_once = max(1, MAX_SEQUENCES // rollouts)
+    width = max(1, at_once // rollouts)
     results: list[list[int]] = []
     with _sampling_as_told(model):
-        for start in range(0, len(prompts), at_once):
-            results += _sample_chunk(model, prompts[start : start + at_once], rollouts, settings, counts)
+        for start in range(0, len(prompts), width):
+            results += _sample_chunk(model, prompts[start : start + width], rollouts, settings, counts)
     return results
 
 

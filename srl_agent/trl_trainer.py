@@ -233,6 +233,7 @@ def sample_with(
             eos_ids=ends,
             pad_id=trainer.processing_class.pad_token_id,
             counts=getattr(trainer, "prompt_tokens", None),
+            at_once=trainer.settings.trainer.sample_at_once,
         )
 
 

@@ -28,6 +28,7 @@ from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, find_domain, tasks_of
 from srl_agent.errors import ConfigError
 from srl_agent.frozen import check_quantized
+from srl_agent.memory_plan import device_bytes, lengths_of, plans, say_memory
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
 from srl_agent.run_dir import new_run, provenance, read_jsonl, write_json, write_text
@@ -56,6 +57,9 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     tasks = tasks_of(domain, config).problems(config, steps) if "rlvr" in config.stages else steps
     _say_choices(progress, config, machine, steps, floors, why, why_dtype)
     _say_too_long(progress, config, steps, count_tokens)
+    lengths = lengths_of(steps.train, count_tokens)
+    found = plans(config, machine, lengths, device_bytes(machine))
+    say_memory(progress, config, found, lengths, whole=dry_run)
     if dry_run:
         progress.console.print(dump_config(config), markup=False)
         return 0

@@ -45,11 +45,11 @@ def test_overrides_win_over_the_file_and_the_file_over_the_preset(settings: Any)
 
 
 def test_every_shipped_preset_loads_under_its_name() -> None:
-    assert preset_names() == ["paper-math", "paper-swe", "smoke"]
+    assert preset_names() == ["paper-math", "paper-swe", "single-gpu", "smoke"]
     assert [load_config(preset=name).preset for name in preset_names()] == preset_names()
 
 
-@pytest.mark.parametrize("name", ["paper-swe", "paper-math"])
+@pytest.mark.parametrize("name", ["paper-swe", "paper-math", "single-gpu"])
 def test_every_value_of_a_paper_preset_says_whether_the_paper_gives_it(name: str) -> None:
     text = (Path(__file__).resolve().parents[2] / f"srl_agent/presets/{name}.yaml").read_text()
     values = [line for line in text.splitlines() if ": " in line and not line.startswith("#")]
@@ -158,10 +158,18 @@ def test_full_size_is_the_default_only_with_data_and_a_device_of_that_size() -> 
     assert choose_preset("swe", True, lambda: 80.0)[0] == "paper-swe"
     assert choose_preset("math", True, lambda: 80.0)[0] == "paper-math"
     assert choose_preset("my.package:Domain", True, lambda: 80.0)[0] == "paper-swe"
-    for has_data, size, why in ((False, 80.0, "no data"), (True, 24.0, "24 GB only"), (True, 0.0, "no accelerator")):
+    for has_data, size, why in ((False, 80.0, "no data"), (True, 16.0, "16 GB only"), (True, 0.0, "no accelerator")):
         preset, reason = choose_preset("swe", has_data, lambda size=size: size)  # type: ignore[misc]
         assert preset == "smoke"
         assert why in reason
+
+
+def test_a_device_between_takes_adapters_and_says_when_they_need_4_bits() -> None:
+    (large, why), (small, why_small) = (choose_preset("swe", True, lambda size=size: size) for size in (48.0, 24.0))  # type: ignore[misc]
+    assert (large, small) == ("single-gpu", "single-gpu")
+    assert "--model.quantize 4bit" in why_small and "4bit" not in why
+    assert choose_preset("math", True, lambda: 48.0)[0] == "smoke"
+    assert choose_preset("swe", False, lambda: 48.0)[0] == "smoke"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
         "--section.key VALUE; --config RUN/config.yaml takes the data and reward of a run."
     )
     parser.add_argument("--domain", metavar="swe|math", help="what to score on (default: swe), or package.module:Class")
-    parser.add_argument("--preset", default="", metavar="NAME", help="shipped settings: smoke, paper-swe, paper-math")
+    parser.add_argument(
+        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
     parser.add_argument("--data", metavar="PATH", help="expert episodes; sets data.path")
