@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 
 from srl_agent.config import Config
 from srl_agent.domain import Score, Scorer, StepKey, StepSets, only_steps
-from srl_agent.play import OneTurn
+from srl_agent.play import Anyone, OneTurn, Rollout, Sample
 from trajectories.records import Message, StepExample
 
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -115,6 +115,30 @@ class ToyDomain:
             return Score(float(letters[start.traj_id, start.step] in text), None, False, text)
 
         return OneTurn(tokenizer, ends, grade)
+
+
+class FixedDomain(ToyDomain):
+    """The toy steps with rollouts that are written down: they depend on nothing but the step and their number."""
+
+    def player(self, config: Config, tokenizer: Any, ends: set[int]) -> Any:
+        """See `PlaysTasks`; the longer a rollout is, the better."""
+        return _Fixed(tokenizer)
+
+
+class _Fixed:
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def play(
+        self, starts: Sequence[StepKey], prompts: Sequence[Sequence[int]], rollouts: int, sample: Sample, anyone: Anyone
+    ) -> list[Rollout]:
+        return [self._rollout(start, number) for start in starts for number in range(rollouts)]
+
+    def _rollout(self, start: StepKey, number: int) -> Rollout:
+        text = f"{start.traj_id} {start.step} " + "x" * number
+        ids = [*self.tokenizer(text)["input_ids"], self.tokenizer.eos_token_id]
+        own = [place % 5 > 0 for place in range(len(ids))]  # as if the world had answered now and then
+        return Rollout(ids, own, text, Score(number / 10, None, False, text))
 
 
 def _toy_step(index: int) -> StepExample:

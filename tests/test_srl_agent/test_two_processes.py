@@ -33,7 +33,17 @@ SETTINGS = {
 def train(folder: Path, loss_pass: str) -> tuple[Path, str]:
     """The run directory and the terminal output of a run of two processes."""
     settings = {**SETTINGS, "model.name": folder / "model", "trainer.loss_pass": loss_pass}
-    words = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "srl_agent", "train"]
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "srl_agent",
+        "train",
+    ]
     words += ["--domain", "srl_agent.testing:ToyDomain", "--preset", "smoke"]
     words += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
