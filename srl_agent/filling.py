@@ -68,13 +68,14 @@ class Filling:
             if self.player:
                 out["tool_mask"] = own_tokens(out["completion_ids"], self.player.played)
             fill.add(numbers, rows, out, self.reward, size, sampling)
-        kept = fill.kept[:need]
+        kept, filler = fill.kept[:need], fill.spare or fill.kept[0]
         total = int(self._sum(len(kept)))
-        merged = merge_groups([*kept, *[silence(fill.spare)] * (need - len(kept))], self._tokenizer.pad_token_id)
+        silent = [silence(filler) for _ in range(need - len(kept))]
+        merged = merge_groups([*kept, *silent], self._tokenizer.pad_token_id)
         # The loss is a mean over all rows; rows without weight must not shrink the others' share.
         merged["loss_scale"] = torch.tensor(need * self.accelerator.num_processes / max(total, 1))
         merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
-        self.carried = self._with_old_logps(fill.kept[need:], fill.spare)
+        self.carried = self._with_old_logps(fill.kept[need:], filler)
         self._report(fill, total, self._sum(carried))
         return merged
 
@@ -86,12 +87,11 @@ class Filling:
 
     def _with_old_logps(self, groups: list[Batch], filler: Batch) -> list[Batch]:
         """The groups ready for the next batch, when the policy that sampled them will not be the present one."""
-        for index in range(self._most(len(groups))):  # every process takes part in every pass: FSDP gathers in it
-            group = groups[index] if index < len(groups) else filler
-            if OLD_LOGPS not in group:
-                with torch.no_grad():
-                    rows = whole_rows(group)
-                    group[OLD_LOGPS] = self._get_per_token_logps_and_entropies(self.model, *rows)[0]
+        lacking = [group for group in groups if OLD_LOGPS not in group]
+        for index in range(self._most(len(lacking))):  # every process takes part in every pass: FSDP gathers in it
+            group = lacking[index] if index < len(lacking) else dict(filler)
+            with torch.no_grad():
+                group[OLD_LOGPS] = self._get_per_token_logps_and_entropies(self.model, *whole_rows(group))[0]
         return groups
 
     def _most(self, count: int) -> int:
@@ -113,12 +113,17 @@ class Filling:
             self._metrics["train"][f"{self.stage}/{name}"].append(value)
         self.on_fill(self.state.global_step + 1, fill, metrics)
 
-    def restore(self, checkpoint: Path, state: dict[str, Any]) -> None:
-        """Go on where the process that wrote the checkpoint stopped; `state` is what its marker says."""
+    def restore(self, checkpoint: Path, state: dict[str, Any]) -> bool:
+        """Go on where the process that wrote the checkpoint stopped; `state` is what its marker says.
+
+        Returns whether carried groups are lost, as they belong to another number of processes.
+        """
         self.stream.restore(state)
         self.oversampling.kept_ratio = state["kept_ratio"]
         carried = checkpoint / self._carried_name()
         self.carried = torch.load(carried, map_location=self.accelerator.device) if carried.is_file() else []
+        written = {path.name.rpartition("-")[2] for path in checkpoint.glob("carried-*")}  # "2.pt" of 2 processes
+        return bool(written - {carried.name.rpartition("-")[2]})
 
     def _carried_name(self) -> str:
         """Of the file with this process's carried groups: they go to as many processes as there were, or nowhere."""

@@ -19,11 +19,16 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], bool] | None = None
     ) -> None:
         self.on_log_record, self.on_step = on_log, on_step
+        self.on_begin: Callable[[Any], None] = lambda state: None
+        """Called when training begins, with the trainer's state as it was loaded."""
+        self.started_from = ""
+        """What the markers say of the weights that the stage began with."""
         self._begun = False
         self._waiting: list[Callable[[], None]] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ours is called after the trackers', which are now open."""
+        self.on_begin(state)
         self._begun = True
         for tell in self._waiting:
             tell()
@@ -71,6 +76,8 @@ def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
             "step": trainer.state.global_step,
             "max_steps": trainer.state.max_steps,
             **({"held_out": figures, "score": score} if evaluated == trainer.state.global_step else {}),
+            "started_from": trainer.hooks.started_from,
+            "files": sorted(path.name for path in folder.iterdir()),
             **state,
         }
         write_json(folder / MARKER, record)

@@ -46,6 +46,8 @@ def why_not_shared(model: Any) -> str:
         getattr(config, "sliding_window", None) and not hasattr(config, "use_sliding_window")
     ):
         return "sliding-window attention"
+    if lengths := _rope_types(config) & {"dynamic", "longrope"}:
+        return f"position embeddings of type {', '.join(sorted(lengths))}, which depend on a sequence's length"
     if random := _random(config):
         return f"dropout or noise ({', '.join(random)})"
     if hasattr(config, "output_router_logits") and config.to_dict().get("router_aux_loss_coef"):
@@ -75,6 +77,12 @@ def _random(config: Any) -> list[str]:
         if ("drop" in name or "jitter" in name) and not name.startswith(("classifier", "summary"))
         if isinstance(value, float) and value > 0
     ]
+
+
+def _rope_types(config: Any) -> set[str]:
+    """Kinds of rotary embeddings, of all kinds of layers."""
+    found = getattr(config, "rope_parameters", None) or {}
+    return {str(each.get("rope_type")) for each in (found, *found.values()) if isinstance(each, dict)}
 
 
 def grouped_logps(

@@ -69,9 +69,13 @@ def forget_after(run: Path, stage: str, step: int) -> None:
 
 
 def complete_checkpoints(stage_dir: Path) -> list[Path]:
-    """Checkpoints of a stage that were written to the end, oldest first."""
-    found = [path.parent for path in stage_dir.glob(f"checkpoint-*/{MARKER}")]
+    """Checkpoints of a stage that were written to the end and not begun to be deleted, oldest first."""
+    found = [path.parent for path in stage_dir.glob(f"checkpoint-*/{MARKER}") if _whole(path.parent)]
     return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _whole(checkpoint: Path) -> bool:
+    return all((checkpoint / name).exists() for name in marker(checkpoint).get("files", ()))
 
 
 def best_checkpoint(stage_dir: Path) -> Path | None:
@@ -82,8 +86,9 @@ def best_checkpoint(stage_dir: Path) -> Path | None:
 
 
 def remove_remains(stage_dir: Path) -> list[str]:
-    """Delete checkpoints that a kill left unfinished, or they would count among those to keep; returns their names."""
-    remains = [path for path in sorted(stage_dir.glob("checkpoint-*")) if not (path / MARKER).exists()]
+    """Delete checkpoints that a kill left half written or half deleted, which would count among those to keep."""
+    complete = complete_checkpoints(stage_dir)
+    remains = [path for path in sorted(stage_dir.glob("checkpoint-*")) if path not in complete]
     for path in remains:
         shutil.rmtree(path)
     return [path.name for path in remains]

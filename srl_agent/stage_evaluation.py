@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from srl_agent.run_dir import best_checkpoint, marker
 from srl_agent.stages import StageContext
 
 NEVER: tuple[int, Mapping[str, float], float] = (-1, {}, 0.0)
@@ -18,6 +20,16 @@ class Evaluation:
 
     def __init__(self, context: StageContext, trainer: Any, figures: Figures, best_by: str = "reward") -> None:
         self.context, self.trainer, self.figures, self.best_by = context, trainer, figures, best_by
+        self._at_start: float | None = None
+        trainer.hooks.on_begin = self._find_best
+        trainer.hooks.started_from = context.started_from
+
+    def _find_best(self, state: Any) -> None:
+        """What a resumed run knows as its best: by the checkpoints that are there, under their present names."""
+        best = best_checkpoint(self.context.folder)
+        score = marker(best).get("score") if best else None
+        state.best_metric = score
+        state.best_model_checkpoint = str(best) if best and score is not None else None
 
     def begin(self) -> None:
         """Log the figures of the weights that the stage starts from, taken over from the stage before where known."""
@@ -34,6 +46,7 @@ class Evaluation:
         figures = self.figures()
         self._log(step, figures)
         self.trainer.evaluated = (step, figures, figures[self.best_by])
+        self._compare_with_start(step, max(figures[self.best_by], state.best_metric or -math.inf))
         if state.best_metric is not None and figures[self.best_by] <= state.best_metric:
             return False
         # transformers writes both into the checkpoint, and does not delete the one they name.
@@ -41,13 +54,23 @@ class Evaluation:
         state.best_model_checkpoint = str(self.context.folder / f"checkpoint-{step}")
         return True
 
+    def _compare_with_start(self, step: int, best: float) -> None:
+        if step == self.trainer.state.max_steps and self._at_start is not None and best < self._at_start:
+            self.context.progress.warn(
+                f"no checkpoint of this stage is as good on what is held out as its start: {self.best_by} {best:.3f} "
+                f"against {self._at_start:.3f}"
+            )
+
     def _log(self, step: int, figures: Mapping[str, float]) -> None:
         record = {f"held_out/{name}": value for name, value in figures.items()}
         self.context.log(step, record)
+        if step == 0:
+            self._at_start = figures[self.best_by]
         self.trainer.hooks.track(self.trainer, record)
         solved = f"solved {figures['solved']:.3f}, " if "solved" in figures else ""
+        what = "places to begin" if solved else "expert steps"
         self.context.progress.say(
             f"held-out after {step} steps: {solved}reward {figures['reward']:.3f} +- {figures['reward_stderr']:.3f}, "
             f"exact {figures['exact_match']:.3f}, format errors {figures['format_error_rate']:.3f} "
-            f"({len(self.context.steps.held_out)} expert steps x {self.context.config.eval.rollouts})"
+            f"({len(self.context.steps.held_out)} {what} x {self.context.config.eval.rollouts})"
         )

@@ -41,7 +41,8 @@ def run_groups(context: StageContext, weights: str, reward: OutputReward, evalua
     if latest is None:
         evaluation.begin()
     else:
-        trainer.restore(latest, marker(latest))
+        if trainer.restore(latest, marker(latest)):
+            context.progress.say("groups carried over are left out: they belong to another number of processes")
     trainer.train(resume_from_checkpoint=str(latest) if latest else None)
 
 
@@ -125,8 +126,11 @@ def _warn(context: StageContext, fill: Fill, metrics: dict[str, float]) -> None:
             "srl-agent sandbox doctor"
         )
     if metrics.get("cut") == 1.0:
-        name = f"{context.stage}.max_completion_tokens"
-        progress.warn(f"all outputs were cut at {section.max_completion_tokens} tokens; raise {name}")
+        name = f"{context.stage}.max_completion_tokens ({section.max_completion_tokens})"
+        name += (
+            f" or rlvr.max_rollout_tokens ({context.config.rlvr.max_rollout_tokens})" if context.stage == "rlvr" else ""
+        )
+        progress.warn(f"all outputs were cut; raise {name}")
     if not metrics["groups_used"]:
         progress.warn("no group had differing rewards: only the optimiser's momentum moves the weights in this step")
     elif metrics["groups_used"] < section.prompts_per_step:

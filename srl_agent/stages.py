@@ -13,6 +13,7 @@ from srl_agent.choices import Machine
 from srl_agent.config import Config
 from srl_agent.cpu import give_back_memory
 from srl_agent.domain import Domain, StepSets
+from srl_agent.errors import ConfigError
 from srl_agent.progress import Progress
 from srl_agent.run_dir import (
     append_jsonl,
@@ -48,6 +49,8 @@ class StageContext:
     progress: Progress
     known: Mapping[str, float] = field(default_factory=dict)
     """Held-out figures of the weights that the stage starts from, where the stage before it has them."""
+    started_from: str = ""
+    """The checkpoint of the stage before, as `<stage>/<name>`; empty for the first stage."""
 
     @property
     def folder(self) -> Path:
@@ -94,10 +97,11 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
 
     Killed runs go on where they were saved.
     """
-    weights, known = model, dict[str, float]()
+    weights, known, started_from = model, dict[str, float](), ""
     for stage in stages:
-        context = replace(make_context(stage), known=known)
+        context = replace(make_context(stage), known=known, started_from=started_from)
         checkpoint = context.latest()
+        _check_start(context, checkpoint)
         if checkpoint is None or marker(checkpoint)["step"] < context.optimiser_steps:
             if context.machine.main:
                 _clear(context, checkpoint)
@@ -108,10 +112,20 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
         best = best_checkpoint(context.folder)
         if best is None:
             raise RuntimeError(f"stage {stage} ended without a checkpoint in {context.folder}")
-        weights, known = str(best), marker(best).get("held_out", {})
+        weights, known, started_from = str(best), marker(best).get("held_out", {}), f"{stage}/{best.name}"
         if best != context.latest():
             context.progress.say(f"{stage}: the best of its checkpoints is {best}, not the last")
     return Path(weights)
+
+
+def _check_start(context: StageContext, checkpoint: Path | None) -> None:
+    """Refuse to go on with a stage whose weights began elsewhere: one before it has other checkpoints now."""
+    before = marker(checkpoint).get("started_from", context.started_from) if checkpoint else context.started_from
+    if before != context.started_from:
+        raise ConfigError(
+            f"stages: {context.stage} was trained from {before}, and the best of the stage before it is now "
+            f"{context.started_from}; leave {context.stage} out, or begin a new run with --output"
+        )
 
 
 def _clear(context: StageContext, checkpoint: Path | None) -> None:

@@ -31,7 +31,7 @@ from srl_agent.frozen import check_quantized
 from srl_agent.memory_plan import device_bytes, lengths_of, plans, say_memory
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
-from srl_agent.run_dir import new_run, provenance, read_jsonl, write_json, write_text
+from srl_agent.run_dir import best_checkpoint, marker, new_run, provenance, read_jsonl, write_json, write_text
 from srl_agent.sandboxes import sandbox_line
 from srl_agent.stages import StageContext, run_stages
 
@@ -188,13 +188,15 @@ def _check_same_data(record: Path, steps: StepSets) -> None:
 
 
 def _shown(row: Mapping[str, Any]) -> str:
-    return f"{row['held_out/reward']:.3f} +- {row['held_out/reward_stderr']:.3f}"
+    reward = f"{row['reward']:.3f} +- {row['reward_stderr']:.3f}"
+    return f"{row['solved']:.1%} of the tasks solved (outcome {reward})" if "solved" in row else reward
 
 
 def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: Path) -> None:
     rows = read_jsonl(folder / "metrics.jsonl")
     evaluated = [row for row in rows if "held_out/reward" in row]
-    at_end = {row["stage"]: _shown(row) for row in evaluated}
+    kept = {stage: best_checkpoint(folder / stage) for stage in config.stages}
+    figures = {stage: marker(path).get("held_out") for stage, path in kept.items() if path}
     progress.heading("Done")
     facts = {
         "checkpoint": f"{checkpoint} (Hugging Face layout)",
@@ -203,7 +205,8 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
         "settings": f"{folder / 'config.yaml'}, {folder / 'run.json'}",
     }
     if evaluated:
-        ends = " -> ".join(f"{figure} after {stage}" for stage, figure in at_end.items())
-        facts["held-out reward"] = f"{_shown(evaluated[0])} at the start -> {ends} (+- standard error)"
+        start = {name.removeprefix("held_out/"): value for name, value in evaluated[0].items()}
+        ends = " -> ".join(f"{_shown(known)} after {stage}" for stage, known in figures.items() if known)
+        facts["held-out reward"] = f"{_shown(start)} at the start -> {ends} (+- standard error, best checkpoints)"
     facts["go on"] = f"srl-agent train --domain {config.domain} --model.name {checkpoint} --stages srl"
     progress.facts(facts)

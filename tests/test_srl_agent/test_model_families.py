@@ -67,6 +67,7 @@ EXACT: dict[str, dict[str, Any]] = {
     "olmoe": NO_ROUTER_LOSS,
 }
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("llama", {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}}, "type dynamic"),
     ("mistral", WINDOW, "sliding-window"),
     ("phi3", WINDOW, "sliding-window"),
     ("starcoder2", WINDOW | {"residual_dropout": 0.0, "embedding_dropout": 0.0}, "sliding-window"),

@@ -9,6 +9,7 @@ import pytest
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import (
     append_jsonl,
+    best_checkpoint,
     check_space,
     complete_checkpoints,
     forget_after,
@@ -56,6 +57,30 @@ def test_a_checkpoint_counts_only_with_its_marker(tmp_path: Path) -> None:
         write_json(tmp_path / f"checkpoint-{step}" / "complete.json", {"step": step})
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["checkpoint-9", "checkpoint-10"]
     assert marker(complete_checkpoints(tmp_path)[-1])["step"] == 10
+
+
+def test_a_checkpoint_that_a_kill_left_half_deleted_is_no_checkpoint(tmp_path: Path) -> None:
+    for step in (1, 2):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "weights").touch()
+        write_json(folder / "complete.json", {"step": step, "files": ["weights"]})
+    (tmp_path / "checkpoint-1" / "weights").unlink()
+    assert [path.name for path in complete_checkpoints(tmp_path)] == ["checkpoint-2"]
+    assert remove_remains(tmp_path) == ["checkpoint-1"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"), [([None, None, None], 3), ([0.1, 0.5, 0.3], 2), ([0.5, 0.5, 0.3], 2), ([0.1, None, None], 1)]
+)
+def test_the_best_checkpoint_is_that_of_the_highest_score_and_the_later_of_equals(
+    tmp_path: Path, scores: list[float | None], best: int
+) -> None:
+    for step, score in enumerate(scores, start=1):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        write_json(folder / "complete.json", {"step": step} | ({} if score is None else {"score": score}))
+    assert best_checkpoint(tmp_path) == tmp_path / f"checkpoint-{best}"
 
 
 def test_what_a_killed_save_left_is_removed(tmp_path: Path) -> None:

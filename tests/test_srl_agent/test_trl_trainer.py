@@ -150,11 +150,25 @@ def test_groups_that_a_batch_has_over_are_in_the_next_one(build: Build) -> None:
     assert torch.equal(batch["completion_ids"][:OUTPUTS, : first.shape[1]], first)
 
 
+def test_a_batch_that_is_carried_over_whole_needs_no_sampling(build: Build) -> None:
+    trainer = build(enabled=False)
+    whole = trainer._prepare_inputs([])
+    groups = [take_group(whole, index, OUTPUTS) for index in range(GROUPS)]
+    trainer.carried = trainer._with_old_logps([*groups, dict(groups[0])], groups[0])
+    trainer._buffered_inputs = None
+    batch = trainer._prepare_inputs([])
+    fill, metrics = trainer.fills[1]
+    assert (fill.rounds, metrics["groups_used"], metrics["groups_carried"]) == (0, GROUPS, GROUPS + 1)
+    assert torch.equal(batch["completion_ids"], whole["completion_ids"])
+    assert len(trainer.carried) == 1
+
+
 @pytest.mark.parametrize("loss_pass", ["shared", "plain"])
 def test_a_carried_group_is_weighed_against_the_policy_that_sampled_it(build: Build, loss_pass: str) -> None:
     """The clipped ratios of the first group are those of the weights before an update, of the others exactly 1."""
     trainer = build(loss_pass, enabled=False)
-    trainer.carried = trainer._with_old_logps([take_group(trainer._prepare_inputs([]), 0, OUTPUTS)], {})
+    group = take_group(trainer._prepare_inputs([]), 0, OUTPUTS)
+    trainer.carried = trainer._with_old_logps([group], group)
     with torch.no_grad():
         for parameter in trainer.model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
