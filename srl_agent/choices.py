@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ from srl_agent.loss_pass import why_not_shared
 from srl_agent.merge_attention import why_not_merged
 
 APPLE = "Apple GPU"
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for each other. torch's own, 10 minutes with NCCL, is less than one process's tests may take,
+and the process group is made here, before TrainingArguments could give it `ddp_timeout`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def this_machine() -> Machine:
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     if not name and torch.backends.mps.is_available():
         name = APPLE
-    state = PartialState(cpu=not name)
+    state = PartialState(cpu=not name, timeout=PATIENCE)
     return Machine(name, state.num_processes, state.is_main_process, choose_sharding(os.environ, _cpu_only(state)))
 
 

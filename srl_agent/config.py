@@ -175,7 +175,8 @@ class RlvrConfig(GrpoConfig):
     max_turns: int = Field(30, ge=1)
     """Actions of one rollout, where the domain has turns (swe)."""
     max_rollout_tokens: int = Field(8192, ge=1)
-    """Outputs and observations of one rollout together; what is done by then is scored."""
+    """Outputs and observations of one rollout together; what is done by then is scored. An output near the end has
+    what is left, though less than `max_completion_tokens`."""
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig(eps=0.0)
 
 
@@ -273,10 +274,11 @@ class Config(Section):
                     f"{stage}.prompts_per_step must be a multiple of {stage}.micro_batch_prompts "
                     f"({section.prompts_per_step} and {section.micro_batch_prompts} given)"
                 )
-        if self.rlvr.max_rollout_tokens < self.rlvr.max_completion_tokens:
+        if self.rlvr.max_rollout_tokens < self.rlvr.max_completion_tokens + (self.rlvr.max_turns > 1):
             raise ValueError(
-                "rlvr.max_rollout_tokens must hold one output at least, rlvr.max_completion_tokens "
-                f"({self.rlvr.max_rollout_tokens} and {self.rlvr.max_completion_tokens} given)"
+                "rlvr.max_rollout_tokens must be more than rlvr.max_completion_tokens, or one output fills a rollout; "
+                "equal only where rlvr.max_turns is 1 "
+                f"({self.rlvr.max_rollout_tokens}, {self.rlvr.max_completion_tokens} and {self.rlvr.max_turns} given)"
             )
         if self.sft.batch_size % self.sft.micro_batch_size:
             raise ValueError(
@@ -288,3 +290,7 @@ class Config(Section):
     def grpo(self, stage: str) -> GrpoConfig:
         """The section of a stage that trains on groups."""
         return self.rlvr if stage == "rlvr" else self.srl
+
+    def output_tokens(self, stage: str) -> int:
+        """The most tokens that stand behind a prompt of a stage on groups."""
+        return self.rlvr.max_rollout_tokens if stage == "rlvr" else self.srl.max_completion_tokens

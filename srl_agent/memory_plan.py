@@ -139,7 +139,7 @@ def _group_sizes(
     limit: float,
 ) -> Sizes:
     section, engine = config.grpo(stage), choose_engine(config, machine)[0]
-    output = config.rlvr.max_rollout_tokens if stage == "rlvr" else section.max_completion_tokens
+    output = config.output_tokens(stage)
     prompts = section.prompts_per_step // machine.processes
     rows = section.micro_batch_prompts * section.rollouts
     whole = not shared and machine.device != "cuda"  # off CUDA TRL's pass has the logits of every position

@@ -142,6 +142,16 @@ def _until_end(row: list[int], eos_ids: Sequence[int]) -> list[int]:
     return row
 
 
+def evened(prompts: Sequence[Sequence[int]], most: int, rollouts: int) -> list[list[int]]:
+    """Each prompt `rollouts` times, the last one again until there are `most` prompts.
+
+    TRL's client of a vLLM server gathers the prompts of all processes, and each takes the slice that would be its own
+    if all had sent as many as it did: `most` is the greatest number that any process has.
+    """
+    filled = [*prompts, *[prompts[-1]] * (most - len(prompts))]
+    return [list(prompt) for prompt in filled for _ in range(rollouts)]
+
+
 def ends_of(trainer: Any) -> list[int]:
     """Tokens that end an output, by the tokenizer and the model."""
     own = trainer.model.generation_config.eos_token_id

@@ -27,6 +27,9 @@ SUBMIT = "submit"
 SOLVED, UNSOLVED, BROKEN = 1.0, 0.0, -1.0
 """Rewards; an output that breaks the format ends the rollout and costs as much as in the srl stage."""
 
+LEAST_ROOM = 64
+"""Tokens that the shortest thought with a call needs, about; a rollout with less room is over. A guess."""
+
 
 @dataclass
 class Play:
@@ -91,8 +94,7 @@ class SwePlayer:
                     break
                 outputs = sample([[*play.prompt, *play.ids] for play in active], 1)
                 for play, ids in zip(active, outputs, strict=True):
-                    play.add(ids, own=True)
-                    self._read(play, ids)
+                    self._read(play, ids[: self._room(play)])
                 self._each(self.once, self._act, [play for play in active if not play.over])
             solved = self._each(self.pool, self._judge, [play for play in plays if not (play.violation or play.fault)])
         finally:
@@ -116,7 +118,8 @@ class SwePlayer:
         return True
 
     def _read(self, play: Play, ids: Sequence[int]) -> None:
-        """Take in an output: over where it breaks the format or submits."""
+        """Take in an output: over where it is cut, breaks the format or submits."""
+        play.add(ids, own=True)
         text = decode(self.tokenizer, ids, self.ends)
         play.texts.append(text)
         parsed = parse_output(text, read_call)
@@ -125,6 +128,9 @@ class SwePlayer:
             play.over, play.violation = True, parsed.violation
         elif play.cut or parse_action(parsed.action_text).tool == SUBMIT:
             play.over = True
+
+    def _room(self, play: Play) -> int:
+        return self.settings.max_rollout_tokens - len(play.ids)
 
     def _act(self, play: Play) -> bool:
         assert play.tools is not None, "opened before its first turn"
@@ -135,8 +141,7 @@ class SwePlayer:
         except UnknownTool as error:
             seen = f"ERROR: {error}"
         answer = answer_ids(self.tokenizer, observation_text(seen, self.max_observation_chars))
-        room = self.settings.max_rollout_tokens - len(play.ids) - len(answer)
-        if room < self.settings.max_completion_tokens:
+        if self._room(play) - len(answer) < min(LEAST_ROOM, self.settings.max_completion_tokens):
             play.over = play.cut = True
         else:
             play.texts.append(seen)

@@ -28,7 +28,7 @@ from srl_agent.filling import Filling, OnFill
 from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import LossTokens, grouped_logps, through
 from srl_agent.play import Rollout
-from srl_agent.rollout import ends_of, sample_groups
+from srl_agent.rollout import ends_of, evened, sample_groups
 from srl_agent.sharded import is_sharded, twin_of
 from srl_agent.stage_evaluation import NEVER
 from srl_agent.step_reward import OutputReward
@@ -69,7 +69,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             return None
         if self.args.use_vllm:
             return VllmEngine(self.vllm_generation.llm, self.vllm_generation.sync_weights, counts)
-        return engine_on_cpu(self.model, self.settings, self.max_completion_length, counts)
+        return engine_on_cpu(self.model, self.settings, self.settings.output_tokens(self.stage), counts)
 
     def get_train_dataloader(self) -> Any:
         """A loader of empty batches, one a micro-batch of the whole run: `_prepare_inputs` draws the rows itself."""
@@ -142,9 +142,9 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         if self.colocated is not None:
             return self.colocated.sample(self, prompts, rollouts)[0]
         if self.use_vllm:
-            repeated = [list(prompt) for prompt in prompts for _ in range(rollouts)]
+            repeated = evened(prompts, self._most(len(prompts)), rollouts)
             outputs: list[list[int]] = super()._generate_single_turn(repeated, None, {}, rollouts)[0]
-            return outputs
+            return outputs[: len(prompts) * rollouts]
         return sample_with(self, prompts, rollouts, self.temperature, self.max_completion_length, self.eos_token_ids)
 
     def _get_per_token_logps_and_entropies(

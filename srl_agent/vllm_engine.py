@@ -150,9 +150,12 @@ def load_weights(llm: Any, weights: Iterable[tuple[str, Tensor]]) -> None:
         raise RuntimeError("vLLM kept its prefix cache of the old weights: requests were still running")
 
 
-def engine_on_cpu(model: Any, config: Config, max_new_tokens: int, counts: PromptTokens) -> VllmEngine:
-    """An engine that samples with the weights that `model` has at each update."""
-    longest = config.data.max_prompt_tokens + max_new_tokens
+def engine_on_cpu(model: Any, config: Config, output_tokens: int, counts: PromptTokens) -> VllmEngine:
+    """An engine that samples with the weights that `model` has at each update.
+
+    `output_tokens`: the most behind a prompt, all turns of a rollout together.
+    """
+    longest = config.data.max_prompt_tokens + output_tokens
     llm = build_on_cpu(model, dtype=config.model.dtype, max_tokens=longest, seed=config.seed)
     return VllmEngine(llm, lambda: load_weights(llm, checkpoint_weights(model)), counts)
 

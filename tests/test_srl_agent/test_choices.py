@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -34,6 +36,19 @@ def test_prompts_and_outputs_beyond_the_model_are_refused() -> None:
     check_lengths(config, 513)
     check_lengths(config, 0)
     check_lengths(config.model_copy(update={"stages": ("sft",)}), 512)
+
+
+def test_processes_wait_for_each_other_as_long_as_tests_may_take() -> None:
+    """In a process of its own: accelerate keeps what it finds out."""
+    group = "torch.distributed.distributed_c10d._get_default_group()._get_backend(torch.device('cpu'))"
+    script = (
+        f"import torch; from srl_agent.choices import *; this_machine(); print({group}.options._timeout == PATIENCE)"
+    )
+    single = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | single, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True"
 
 
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,10 @@ def test_every_value_of_a_paper_preset_says_whether_the_paper_gives_it(name: str
         ([("reward.text", "xml")], ["reward.text", "'body' or 'wrapped'", "'xml'"]),
         ([("stages", "[]")], ["stages", "at least one"]),
         ([("stages", "[srl, srl]")], ["stages", "once"]),
+        (
+            [("rlvr.max_rollout_tokens", "1024")],
+            ["rlvr.max_rollout_tokens must be more", "rlvr.max_turns is 1", "1024"],
+        ),
         ([("srl.prompts_per_step", "6"), ("srl.micro_batch_prompts", "4")], ["multiple", "6 and 4"]),
         ([("sft.batch_size", "6"), ("sft.micro_batch_size", "4")], ["multiple", "6 and 4"]),
         ([("srl.beta", "{")], ["srl.beta", "not YAML"]),

@@ -197,7 +197,12 @@ def test_what_does_not_fit_names_the_setting_to_change(
         ("paper-swe", Machine("NVIDIA H100", 8, True, "fsdp2"), 80e9, {}),
         ("paper-math", Machine("NVIDIA H100", 8, True, "fsdp2"), 80e9, {}),
         ("single-gpu", Machine("NVIDIA A6000", 1, True), 40e9, {}),
-        ("single-gpu", Machine("NVIDIA L4", 1, True), 25e9, {"model.quantize": "4bit"}),
+        (
+            "single-gpu",
+            Machine("NVIDIA L4", 1, True),
+            25e9,
+            {"model.quantize": "4bit", "rlvr.max_rollout_tokens": "1024"},
+        ),
     ],
 )
 def test_the_presets_fit_their_devices_at_the_greatest_lengths(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from srl_agent.prompt_tokens import PromptTokens, hit_rate
-from srl_agent.rollout import prefill, sample_groups
+from srl_agent.rollout import evened, prefill, sample_groups
 from srl_agent.testing import tiny_model
 
 PROMPTS = [[1, 2, 3, 4, 5], [9], [7, 8, 7]]
@@ -98,3 +98,12 @@ def test_the_share_of_prompt_tokens_that_were_not_computed_anew_is_counted() -> 
     assert (counts.asked, counts.computed) == (360, 79 + 6)
     assert hit_rate(*counts.take()) == 1 - 85 / 360
     assert hit_rate(*counts.take()) == 0.0
+
+
+def test_processes_that_send_equally_many_prompts_each_get_their_own_outputs() -> None:
+    of_ranks, rollouts = [[[1]], [[2], [3], [4]], [[5], [6]]], 2
+    sent = [evened(prompts, most=3, rollouts=rollouts) for prompts in of_ranks]
+    gathered = [prompt for prompts in sent for prompt in prompts]
+    for rank, prompts in enumerate(of_ranks):  # as trl/generation/vllm_generation.py cuts them
+        mine = gathered[rank * len(sent[rank]) : (rank + 1) * len(sent[rank])][: len(prompts) * rollouts]
+        assert mine == [prompt for prompt in prompts for _ in range(rollouts)]

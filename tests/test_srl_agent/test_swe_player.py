@@ -120,6 +120,16 @@ def test_a_rollout_ends_where_another_output_would_not_fit(build: Build, episode
     assert len(one.ids) <= 300
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_an_output_may_take_the_room_that_is_left_and_no_more(build: Build, episode: Episode, missing: int) -> None:
+    (look,) = ids_of(Action("bash", (("command", "echo seen"),)))
+    last = [*TOKENIZER(format_output("so " * 20, render_action(SUBMIT)))["input_ids"], END]
+    whole = [*look, *answer_ids(TOKENIZER, "seen"), *last]
+    settings = {"max_rollout_tokens": len(whole) - missing, "max_completion_tokens": len(last) + 50}
+    (one,) = play(build(**settings), episode, Script(look, last), rollouts=1)
+    assert (list(one.ids), one.cut) == (whole[: len(whole) - missing], bool(missing))
+
+
 def test_a_tool_that_is_not_there_is_told_to_the_policy(build: Build, episode: Episode) -> None:
     script = Script(*ids_of(Action("browser", (("url", "x"),)), SUBMIT))
     (one,) = play(build(), episode, script, rollouts=1)
