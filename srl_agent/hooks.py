@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ def mark_complete(trainer: Any, stage: str, state: dict[str, Any]) -> None:
     trainer.accelerator.wait_for_everyone()
     folder = Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}"
     if trainer.accelerator.is_main_process:
+        # TRL's copy of the adapters that the stage began with, for the KL term, is made anew at a resumption; where it
+        # stands in a checkpoint, transformers reads it and not the adapters that are trained.
+        shutil.rmtree(folder / "ref", ignore_errors=True)
         if trainer.stands_on:
             rebase(folder, trainer.stands_on)
         evaluated, figures, score = trainer.evaluated

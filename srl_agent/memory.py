@@ -159,7 +159,9 @@ def weight_bytes(shape: Shape, sizes: Sizes) -> float:
     if sizes.sharding == "fsdp2":
         own += sizes.item * shape.parameters
     copy = HALF * shape.parameters if sizes.sampling_copy else 0
-    return own + copy + (own if sizes.reference and not sizes.adapters else 0)
+    # Below adapters the reference is the same weights; TRL keeps a copy of adapters that a stage began with.
+    kept = SINGLE * shape.adapters if sizes.adapters else own
+    return own + copy + (kept if sizes.reference else 0)
 
 
 def cast_bytes(shape: Shape, sizes: Sizes) -> float:

@@ -100,7 +100,7 @@ def _common(config: Config, machine: Machine, engine: str) -> dict[str, object]:
     half = config.model.dtype == "bfloat16"
     zero = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")
     return {
-        "held": choose_frozen(config, machine, engine)[0],
+        "held": choose_frozen(config, machine, engine, config.model.name)[0],
         "adapters": config.lora.rank > 0,
         "half": half,
         "recompute": config.trainer.gradient_checkpointing,

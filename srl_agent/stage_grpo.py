@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
 from srl_agent.fill import Fill
-from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters, stands_on
+from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters, settle_adapters, stands_on
 from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
 from srl_agent.run_dir import append_jsonl, marker
@@ -17,7 +17,6 @@ from srl_agent.stage_evaluation import Evaluation
 from srl_agent.stages import StageContext
 from srl_agent.step_reward import OutputReward
 from srl_agent.step_stream import StepStream, make_blocks
-from srl_agent.trl_settings import adapters
 from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
 from trajectories.records import StepExample
 
@@ -50,12 +49,11 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
     """The trainer of this stage, its stream of steps at the beginning."""
     config, machine, steps = context.config, context.machine, context.steps
     engine, why_engine = choose_engine(config, machine)
-    held, why_held = choose_frozen(config, machine, engine)
-    model = load_for_training(weights, held)
+    held = choose_frozen(config, machine, engine, weights)
+    model = load_for_training(config, weights, held[0])
     loss_pass, why_loss = choose_loss_pass(config, model, machine.sharding)
     context.progress.facts({"engine": f"{engine} ({why_engine})", "loss pass": f"{loss_pass} ({why_loss})"})
-    if config.lora.rank:
-        context.progress.facts({"frozen weights": f"{held} ({why_held})"})
+    context.progress.facts(frozen_facts(config, weights, held))
     settled = {"engine": engine, "loss_pass": loss_pass}
     if loss_pass == "shared":
         settled["attention"], why_attention = choose_attention(config, model, machine)
@@ -80,11 +78,11 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
         ),
         train_dataset=Dataset.from_list(training_rows(steps.train)),
         processing_class=context.tokenizer,
-        peft_config=adapters(config),
+        peft_config=new_adapters(config, model),
         callbacks=[hooks],
     )
     trainer.hooks = hooks
-    settle_adapters(trainer.model)
+    settle_adapters(config, trainer.model, weights)
     trainer.stands_on = stands_on(config, weights)
     context.check_space(trainer.model)
     return trainer

@@ -7,13 +7,12 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.domain import supervised_examples
-from srl_agent.frozen import choose_frozen, load_for_training, settle_adapters, stands_on
+from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters, settle_adapters, stands_on
 from srl_agent.hooks import Hooks
 from srl_agent.rollout import ends_of
 from srl_agent.stage_srl import evaluation_of_steps, step_reward
 from srl_agent.stages import StageContext
 from srl_agent.supervised import supervised_row
-from srl_agent.trl_settings import adapters
 from srl_agent.trl_trainer import SupervisedTrainer, sft_arguments
 
 
@@ -22,10 +21,9 @@ def run_sft(context: StageContext, weights: str) -> None:
     config, machine, latest = context.config, context.machine, context.latest()
     examples = supervised_examples(context.domain, context.steps)
     rows = [supervised_row(context.tokenizer, example) for example in examples]
-    held, why_held = choose_frozen(config, machine, "transformers")
-    model = load_for_training(weights, held)
-    if config.lora.rank:
-        context.progress.facts({"frozen weights": f"{held} ({why_held})"})
+    held = choose_frozen(config, machine, "transformers", weights)
+    model = load_for_training(config, weights, held[0])
+    context.progress.facts(frozen_facts(config, weights, held))
     hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda step: on_step(step))
     trainer = SupervisedTrainer(
         config=config,
@@ -35,11 +33,11 @@ def run_sft(context: StageContext, weights: str) -> None:
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=context.tokenizer,
-        peft_config=adapters(config),
+        peft_config=new_adapters(config, model),
         callbacks=[hooks],
     )
     trainer.hooks = hooks
-    settle_adapters(trainer.model)
+    settle_adapters(config, trainer.model, weights)
     trainer.stands_on = stands_on(config, weights)
     context.check_space(trainer.model)
     reward = step_reward(context)

@@ -14,6 +14,7 @@ from srl_agent.config import Config
 from srl_agent.cpu import give_back_memory
 from srl_agent.domain import Domain, StepSets
 from srl_agent.errors import ConfigError
+from srl_agent.frozen import engine_of, starts_alike
 from srl_agent.progress import Progress
 from srl_agent.run_dir import (
     append_jsonl,
@@ -99,7 +100,9 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
     """
     weights, known, started_from = model, dict[str, float](), ""
     for stage in stages:
-        context = replace(make_context(stage), known=known, started_from=started_from)
+        context = replace(make_context(stage), started_from=started_from)
+        if started_from and _starts_alike(context):
+            context = replace(context, known=known)
         checkpoint = context.latest()
         _check_start(context, checkpoint)
         if checkpoint is None or marker(checkpoint)["step"] < context.optimiser_steps:
@@ -126,6 +129,12 @@ def _check_start(context: StageContext, checkpoint: Path | None) -> None:
             f"stages: {context.stage} was trained from {before}, and the best of the stage before it is now "
             f"{context.started_from}; leave {context.stage} out, or begin a new run with --output"
         )
+
+
+def _starts_alike(context: StageContext) -> bool:
+    """Whether the stage holds the weights it starts from as the stage before it did, so that its figures are known."""
+    settled, before = (context.config, context.machine), context.started_from.partition("/")[0]
+    return starts_alike(*settled, (engine_of(*settled, stage) for stage in (before, context.stage)))
 
 
 def _clear(context: StageContext, checkpoint: Path | None) -> None:

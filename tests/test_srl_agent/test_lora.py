@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,29 @@ def test_adapters_of_a_second_stage_are_read_with_those_of_the_first_below_them(
     start = load_policy(str(base)).state_dict()
     assert any(not torch.equal(weight, start[name]) for name, weight in sft.state_dict().items())
     assert all(torch.equal(weight, sft.state_dict()[name]) for name, weight in srl.state_dict().items())
+
+
+def test_the_second_stage_trains_the_adapters_of_the_first_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = save_tiny(tmp_path / "model")
+    train(tmp_path / "run", base, **{"srl.learning_rate": 0.0})
+    first, second = (tmp_path / "run" / stage / "checkpoint-2" for stage in ("sft", "srl"))
+    assert base_of(second) == str(base)
+    assert all(torch.equal(weight, adapters_of(second)[name]) for name, weight in adapters_of(first).items())
+    assert f"those of {first}, trained on" in " ".join(capsys.readouterr().out.split())
+
+
+def test_with_a_kl_term_the_trained_adapters_are_those_that_a_resumption_reads(tmp_path: Path) -> None:
+    base = save_tiny(tmp_path / "model")
+    train(tmp_path / "run", base, **{"srl.beta": 0.1, "trainer.save_every": 1})
+    saved = tmp_path / "run" / "srl"
+    trained, begun = adapters_of(saved / "checkpoint-2"), adapters_of(tmp_path / "run" / "sft" / "checkpoint-2")
+    assert any(not torch.equal(weight, begun[name]) for name, weight in trained.items())
+    shutil.rmtree(saved / "checkpoint-2")
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    again = adapters_of(saved / "checkpoint-2")
+    assert all(torch.equal(weight, again[name]) for name, weight in trained.items())
 
 
 def on_disk(folder: Path, base: str) -> None:
