@@ -30,7 +30,10 @@ class Score:
     capped: bool = False
     """Whether the length cap of the reward cut either text."""
     fault: bool = False
-    """Whether a sandbox failed where the reward needed one, so that only the texts were compared."""
+    """Whether a sandbox failed where the reward needed one."""
+    void: bool = False
+    """Whether the reward says nothing therefore; else the texts were compared instead. No group with a void reward is
+    trained on: it would be part of the others' baseline."""
 
 
 @dataclass(frozen=True)

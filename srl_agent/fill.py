@@ -29,7 +29,7 @@ class Fill:
     groups: list[dict[str, Any]] = field(default_factory=list)
     """A record a sampled group, for the run's samples."""
     dull: list[int] = field(default_factory=list)
-    """Row numbers of the steps whose groups were not kept."""
+    """Row numbers of the steps whose groups were not kept because they taught nothing."""
     rounds: int = 0
 
     def add(
@@ -45,11 +45,12 @@ class Fill:
         for index, (number, row) in enumerate(zip(numbers, rows, strict=True)):
             outputs = reward.outputs[index * size : (index + 1) * size]
             rewards = [output.score.reward for output in outputs]
-            keep = not sampling.enabled or is_informative(rewards, sampling.eps)
+            void = any(output.score.void for output in outputs)
+            keep = not void and (not sampling.enabled or is_informative(rewards, sampling.eps))
             self.spare = take_group(out, index, size)
             if keep:
                 self.kept.append(self.spare)
-            else:
+            elif not void:
                 self.dull.append(number)
             self.outputs += outputs
             self.places += [Place(row["step"], row["source"], reward.kind_of(row["expert_action"]))] * size

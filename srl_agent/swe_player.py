@@ -47,7 +47,7 @@ class Play:
     cut: bool = False
     violation: str | None = None
     fault: str = ""
-    """Why a sandbox failed; the rollout then counts as unsolved, and is counted."""
+    """Why a sandbox failed; nothing is learnt from the rollout then, and it is counted."""
 
     def add(self, ids: Sequence[int], own: bool) -> None:
         """Go on with these tokens."""
@@ -157,7 +157,8 @@ class SwePlayer:
 
     def _rollout(self, play: Play, solved: bool) -> Rollout:
         reward = BROKEN if play.violation else SOLVED if solved else UNSOLVED
-        score = Score(reward, play.violation, exact=False, fault=bool(play.fault))
+        fault = bool(play.fault)
+        score = Score(reward, play.violation, exact=False, fault=fault, void=fault)
         if not play.ids:  # its sandbox did not even start
             play.add([min(self.ends)], own=False)
         return Rollout(play.ids, play.own, "\n".join(play.texts), score, play.cut)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,3 +135,11 @@ def test_a_tool_that_is_not_there_is_told_to_the_policy(build: Build, episode: E
     script = Script(*ids_of(Action("browser", (("url", "x"),)), SUBMIT))
     (one,) = play(build(), episode, script, rollouts=1)
     assert "no tool 'browser'" in one.text
+
+
+def test_a_rollout_whose_sandbox_fails_has_a_void_reward(build: Build, episode: Episode) -> None:
+    player = build()
+    strange = replace(episode.turns[0], action=Action("browser", (("url", "x"),)))
+    player.episodes[episode.traj_id] = replace(episode, turns=(strange, *episode.turns[1:]))
+    (one,) = play(player, episode, Script(), step=2, rollouts=1)
+    assert (one.score.fault, one.score.void, any(one.own)) == (True, True, False)
