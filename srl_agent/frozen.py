@@ -142,7 +142,8 @@ def load_for_training(config: Config, weights: str, held: str) -> Any:
         return model
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, resolve_model(weights), is_trainable=True)
+    # Read on the CPU: by default every process would read them on its accelerator.
+    return PeftModel.from_pretrained(model, resolve_model(weights), is_trainable=True, torch_device="cpu")
 
 
 def new_adapters(config: Config, model: Any) -> Any:
