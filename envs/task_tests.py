@@ -18,6 +18,7 @@ ACTIVATE = "[ ! -f /opt/miniconda3/bin/activate ] || . /opt/miniconda3/bin/activ
 """SWE-bench's images keep the project's environment there (swebench 5.0.2, the head of every eval script)."""
 _SUMMARY = re.compile(r"^=+ short test summary info =+$", re.M)
 _STATUS = re.compile(r"^(PASSED|XFAIL|FAILED|ERROR|XPASS|SKIPPED) (.+)$", re.M)
+_SYMPY = re.compile(r"^(test\w*) (\w+)\b", re.M)
 _CHECKS = re.compile(r"^(\w+): (\d+) of (\d+) passed$", re.M)
 
 
@@ -53,10 +54,11 @@ def demo_tests(instance_id: str) -> TaskTests:
     return TaskTests(command, (task.function, "all"), "checks", frozenset({"run_tests.py", "checks/"}))
 
 
-def row_tests(row: Mapping[str, Any], command: str = PYTEST, parser: str = "pytest") -> TaskTests:
+def row_tests(row: Mapping[str, Any], command: str = "", parser: str = "") -> TaskTests:
     """The tests of a task row: FAIL_TO_PASS and PASS_TO_PASS, run by `command` with their files as arguments.
 
-    SandboxError where the row names no test, or not in a way that can be read.
+    Command and parser are pytest's where none is given, but for the repositories in RUNNERS. SandboxError where the row
+    names no test, or one as the parser never does: the task could not be solved.
     """
     try:
         facts = task_facts(row)
@@ -65,8 +67,13 @@ def row_tests(row: Mapping[str, Any], command: str = PYTEST, parser: str = "pyte
         raise SandboxError(f"task {row.get('instance_id')}: {error}") from error
     if not facts.failing:
         raise SandboxError(f"task {facts.instance_id}: FAIL_TO_PASS names no test, so nothing decides it")
+    own_command, own_parser = RUNNERS.get(facts.repository, (PYTEST, "pytest"))
+    command, parser = command or own_command, parser or own_parser
     if parser not in PARSERS:
         raise SandboxError(f"parser: unknown name '{parser}'; known: {', '.join(PARSERS)}")
+    strange = next((name for name in expected if not NAMES[parser].fullmatch(name)), None)
+    if strange is not None:
+        raise SandboxError(f"task {facts.instance_id}: no output of {parser} names a test '{strange}'")
     named = {name.partition("::")[0] for name in expected if "::" in name}
     files = named | facts.hidden_files | facts.new_files
     run = sorted(file for file in named or files if file.endswith(".py"))
@@ -78,14 +85,17 @@ def passed_by_pytest(output: str) -> set[str]:
     """Names behind PASSED and XFAIL in the summary of `pytest -rA`, whole and up to their first blank.
 
     SWE-bench's rows hold the shorter form (swebench 5.0.2, its pytest log parser), so a name counts as failed where
-    any test with the same beginning failed.
+    any test with the same beginning failed. The same goes for the part behind the file, which is all that some rows
+    hold.
     """
     found = list(_SUMMARY.finditer(output))
     passed: set[str] = set()
     failed: set[str] = set()
     for status, rest in _STATUS.findall(output[found[-1].end() :] if found else ""):
         name = rest.partition(" - ")[0].rstrip()
-        (passed if status in ("PASSED", "XFAIL") else failed).update({name, name.split()[0]})
+        place, bracket, values = name.partition("[")
+        names = {name, name.split()[0], place.rpartition("::")[2] + bracket + values}
+        (passed if status in ("PASSED", "XFAIL") else failed).update(names)
     return passed - failed
 
 
@@ -94,5 +104,24 @@ def passed_checks(output: str) -> set[str]:
     return {name for name, passed, total in _CHECKS.findall(output) if passed == total != "0"}
 
 
-PARSERS: dict[str, Callable[[str], set[str]]] = {"pytest": passed_by_pytest, "checks": passed_checks}
+def passed_by_sympy(output: str) -> set[str]:
+    """Names behind which sympy's own runner writes `ok`; failed where a test of that name failed in any file."""
+    found = _SYMPY.findall(output)
+    return {name for name, mark in found if mark == "ok"} - {name for name, mark in found if mark in ("F", "E")}
+
+
+PARSERS: dict[str, Callable[[str], set[str]]] = {
+    "pytest": passed_by_pytest,
+    "checks": passed_checks,
+    "sympy": passed_by_sympy,
+}
 """Names to functions from a test command's output to the names of the tests that passed."""
+NAMES = {
+    "pytest": re.compile(r".+::.+|\w+(\[.*)?", re.S),
+    "checks": re.compile(r"\w+"),
+    "sympy": re.compile(r"test\w*"),
+}
+"""What the names look like that a parser can give."""
+RUNNERS = {"sympy/sympy": ("bin/test -C --verbose", "sympy")}
+"""Repositories whose images have no pytest, to their command and parser. Django's runner is missing: its names go by
+docstrings, so that rows of it are refused."""

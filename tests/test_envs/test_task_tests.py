@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envs.errors import SandboxError
-from envs.task_tests import demo_tests, passed_by_pytest, passed_checks, row_tests
+from envs.task_tests import demo_tests, passed_by_pytest, passed_by_sympy, passed_checks, row_tests
 
 FILE = """
 import pytest
@@ -50,7 +50,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_passed_and_expected_failures_are_what_pytest_says_passed(output: str) -> None:
-    whole = {name for name in passed_by_pytest(output) if name.count("[") == name.count("]")}
+    whole = {name for name in passed_by_pytest(output) if "::" in name and name.count("[") == name.count("]")}
     assert whole == {
         "test_x.py::test_good",
         "test_x.py::test_each[x y]",
@@ -64,6 +64,45 @@ def test_a_name_cut_at_a_blank_passes_only_where_all_of_its_kind_pass(output: st
     passed = passed_by_pytest(output)
     assert "test_x.py::test_dash[u" in passed
     assert "test_x.py::test_each[x" not in passed
+
+
+def test_a_name_without_its_file_passes_only_where_no_test_of_that_name_fails(output: str) -> None:
+    assert {"test_good", "test_each[x y]"} <= passed_by_pytest(output)
+    assert "test_bad" not in passed_by_pytest(output)
+    twice = "= short test summary info =\nPASSED a.py::test_x\nFAILED b.py::C::test_x - no\nPASSED a.py::test_y[a::b]\n"
+    assert passed_by_pytest(twice) == {"a.py::test_x", "a.py::test_y[a::b]", "test_y[a::b]"}
+
+
+SYMPY = """
+sympy/core/tests/test_cache.py[5] 
+test_cacheit_doc ok
+test_cacheit_unhashable F
+test_lazy_function f
+test_twice ok                                                               [FAIL]
+
+sympy/core/tests/test_truediv.py[3] 
+test_truediv E
+test_twice F
+test_ibasic ok                                                              [OK]
+"""
+
+
+def test_sympys_own_runner_is_read() -> None:
+    assert passed_by_sympy(SYMPY) == {"test_cacheit_doc", "test_ibasic"}
+
+
+def test_a_row_of_sympy_is_run_by_its_own_runner() -> None:
+    patch = "--- a/sympy/core/tests/test_a.py\n+++ b/sympy/core/tests/test_a.py\n"
+    row = {"instance_id": "a", "repo": "sympy/sympy", "FAIL_TO_PASS": ["test_x"], "test_patch": patch}
+    tests = row_tests(row)
+    assert tests.command.endswith("; bin/test -C --verbose sympy/core/tests/test_a.py")
+    assert tests.parser == "sympy"
+
+
+@pytest.mark.parametrize("name", ["test_x (tests.test_a.Case)", "It must not crash.", "[100%]"])
+def test_a_row_whose_tests_pytest_never_names_is_refused(name: str) -> None:
+    with pytest.raises(SandboxError, match="no output of pytest names a test"):
+        row_tests({"instance_id": "a", "FAIL_TO_PASS": ["a.py::x"], "PASS_TO_PASS": [name]})
 
 
 def test_what_a_test_prints_is_no_verdict(output: str) -> None:
