@@ -87,7 +87,16 @@ def unbroken(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("stage", "step"), [("sft", 2), ("srl", 1), ("srl", 5), ("srl", 7), ("rlvr", 2)])
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [
+        ("sft", 2),
+        pytest.param("srl", 1, marks=pytest.mark.slow),
+        ("srl", 5),
+        pytest.param("srl", 7, marks=pytest.mark.slow),
+        ("rlvr", 2),
+    ],
+)
 def test_a_killed_run_resumes_to_the_metrics_and_weights_of_an_unbroken_one(
     model: Path, unbroken: Path, tmp_path: Path, stage: str, step: int
 ) -> None:

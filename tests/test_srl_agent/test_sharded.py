@@ -93,7 +93,7 @@ def compare(rank: int, rendezvous: str, family: str, recompute: bool) -> None:
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_processes_with_unequal_numbers_of_trees_get_the_mean_gradient(tmp_path: Path, recompute: bool) -> None:
     spawn(compare, (str(tmp_path / "rendezvous"), "qwen3", recompute), nprocs=2)
 

@@ -54,12 +54,17 @@ def real_rows(format: str, folder: Path) -> list[dict[str, Any]]:
 FORMATS = ("swegym-inline", "atif", "openai-responses")
 
 
+MUTANTS = pytest.mark.parametrize("mutants", [1000, pytest.param(5000, marks=pytest.mark.slow)])
+"""The long proof is left to `-m slow`."""
+
+
 @pytest.mark.parametrize("format", FORMATS)
-def test_five_thousand_mutants_of_small_rows_survive_or_are_refused_whatever_is_done_to_them(
-    format: str, tmp_path: Path
+@MUTANTS
+def test_mutants_of_small_rows_survive_or_are_refused_whatever_is_done_to_them(
+    mutants: int, format: str, tmp_path: Path
 ) -> None:
-    kept, refused = run([small_row(format)], 5000, tmp_path)
-    assert kept > 500 and refused > 500
+    kept, refused = run([small_row(format)], mutants, tmp_path)
+    assert min(kept, refused) > mutants / 10
 
 
 @pytest.mark.slow

@@ -66,13 +66,19 @@ def test_the_small_row_is_of_its_format(format: str, tmp_path: Path) -> None:
     assert len(episode.turns) >= 2
 
 
+MUTANTS = pytest.mark.parametrize("mutants", [1000, pytest.param(5000, marks=pytest.mark.slow)])
+"""The long proof is left to `-m slow`."""
+
+
 @pytest.mark.parametrize("format", FORMATS)
-def test_five_thousand_mutants_of_small_rows_survive_or_are_refused(format: str, tmp_path: Path) -> None:
-    kept, refused = run([small_row(format)], 5000, tmp_path)
-    assert kept > 250 and refused > 250
+@MUTANTS
+def test_mutants_of_small_rows_survive_or_are_refused(mutants: int, format: str, tmp_path: Path) -> None:
+    kept, refused = run([small_row(format)], mutants, tmp_path)
+    assert min(kept, refused) > mutants / 20
 
 
 @pytest.mark.parametrize("place", range(3), ids=["swegym-openhands", "swesmith-xml", "mini-swe-agent-v2"])
-def test_five_thousand_mutants_of_the_first_formats_survive_or_are_refused(place: int, tmp_path: Path) -> None:
-    kept, refused = run([small_rows()[place]], 5000, tmp_path)
-    assert kept > 250 and refused > 250
+@MUTANTS
+def test_mutants_of_the_first_formats_survive_or_are_refused(mutants: int, place: int, tmp_path: Path) -> None:
+    kept, refused = run([small_rows()[place]], mutants, tmp_path)
+    assert min(kept, refused) > mutants / 20
