@@ -52,7 +52,7 @@ def test_outputs_that_break_the_format_are_said_loudly(finished: tuple[Path, str
     # Eight tokens cannot hold a thought and a call, so every output breaks the format and nothing can be learnt.
     assert "WARNING: every output breaks the format" in finished[1]
     assert "no group had differing rewards" in finished[1]
-    assert "all outputs were cut at 8 tokens" in finished[1]
+    assert "all outputs were cut; raise srl.max_completion_tokens (8)" in finished[1]
 
 
 def test_the_run_directory_holds_everything(finished: tuple[Path, str]) -> None:
