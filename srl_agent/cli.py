@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import srl_agent
 from envs.errors import SandboxError
+from srl_agent.commands.settings import add_settings
 from srl_agent.errors import ConfigError, SrlError
 from trajectories.errors import ParseError
 
@@ -84,12 +85,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Train on expert steps. Any setting can be given as --section.key VALUE; see --dry-run for all."
     )
-    parser.add_argument("--domain", metavar="swe|math", help="what to train on (default: swe), or package.module:Class")
-    parser.add_argument(
-        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
-    )
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
+    add_settings(parser, "train on")
     parser.add_argument(
         "--data", metavar="PATH", help="expert episodes: file, folder, glob, owner/name:split or -; sets data.path"
     )

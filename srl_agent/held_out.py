@@ -14,6 +14,8 @@ from trajectories.records import StepExample
 
 Sample = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
 """(prompts as token ids, outputs each) -> outputs as token ids, prompt by prompt."""
+Group = tuple[Place, list[Score]]
+"""Where a step stands, and the scores of its outputs."""
 
 
 def chat(step: StepExample) -> list[dict[str, str]]:
@@ -42,22 +44,42 @@ def held_out_metrics(
     The error is that of a mean over steps: outputs of one step are alike. The same seed draws the same random numbers,
     so unchanged weights give the same figures.
     """
+
+    def score(mine: Sequence[StepExample]) -> list[Score]:
+        ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
+        experts = [step.expert_action for step in mine for _ in range(rollouts)]
+        keys = [key_of(step) for step in mine for _ in range(rollouts)]
+        return reward.scorer([reward.decode(row) for row in ids], experts, keys)
+
+    return figures(scored_groups(score, reward.kind_of, steps, rollouts, seed, rank, world))
+
+
+def scored_groups(
+    score: Callable[[Sequence[StepExample]], list[Score]],
+    kind_of: Callable[[str], str],
+    steps: Sequence[StepExample],
+    rollouts: int,
+    seed: int,
+    rank: int,
+    world: int,
+) -> list[Group]:
+    """Each step with its `rollouts` scores, over all processes; `score` gives those of a process's share, in order."""
     # Every process samples as many prompts, as engines that gather them expect; what is over counts nowhere.
     places = range(rank, -(-len(steps) // world) * world, world)
     mine = [steps[place % len(steps)] for place in places]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
-    experts = [step.expert_action for step in mine for _ in range(rollouts)]
-    keys = [key_of(step) for step in mine for _ in range(rollouts)]
-    scores = reward.scorer([reward.decode(row) for row in ids], experts, keys)
-    places_of = [Place(step.step, step.source, reward.kind_of(step.expert_action)) for step in mine]
-    groups = [(place, scores[i * rollouts : (i + 1) * rollouts]) for i, place in enumerate(places_of)]
+        scores = score(mine)
+    groups = [
+        (Place(step.step, step.source, kind_of(step.expert_action)), scores[i * rollouts : (i + 1) * rollouts])
+        for i, step in enumerate(mine)
+    ]
     counted = [group for place, group in zip(places, groups, strict=True) if place < len(steps)]
-    return _figures(gather_object(counted) if world > 1 else counted)
+    return list(gather_object(counted)) if world > 1 else counted
 
 
-def _figures(groups: Sequence[tuple[Place, list[Score]]]) -> dict[str, float]:
+def figures(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean scores, and the standard error of the mean reward over steps."""
     scores = [score for _, group in groups for score in group]
     places = [place for place, group in groups for _ in group]
     return {**score_metrics(scores, places), "reward_stderr": group_error([group for _, group in groups])}

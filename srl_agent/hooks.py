@@ -14,12 +14,12 @@ from srl_agent.run_dir import MARKER, write_json
 
 
 class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """Calls one function for each log record and one after each optimiser step, which says whether to save now."""
+    """Calls one function for each log record and one after each optimiser step."""
 
-    def __init__(
-        self, on_log: Callable[[int, dict[str, Any]], None], on_step: Callable[[int], bool] | None = None
-    ) -> None:
-        self.on_log_record, self.on_step = on_log, on_step
+    def __init__(self, on_log: Callable[[int, dict[str, Any]], None]) -> None:
+        self.on_log_record = on_log
+        self.on_step: Callable[[int], bool] = lambda step: False
+        """Called after each optimiser step; whether to save now."""
         self.on_begin: Callable[[Any], None] = lambda state: None
         """Called when training begins, with the trainer's state as it was loaded."""
         self.started_from = ""
@@ -60,7 +60,7 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         """After each optimiser step, before a checkpoint is written."""
         if state.global_step >= state.max_steps:
             control.should_save = True  # the last step is always saved
-        if self.on_step is not None and self.on_step(state.global_step):
+        if self.on_step(state.global_step):
             control.should_save = True
 
 

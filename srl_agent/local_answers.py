@@ -12,8 +12,8 @@ from srl_agent.cpu import SamplingCopy
 from srl_agent.evaluation import Answer
 from srl_agent.held_out import prompt_ids
 from srl_agent.models import load_policy
-from srl_agent.rollout import MAX_SEQUENCES, sample_groups
-from srl_agent.step_reward import StepReward
+from srl_agent.rollout import MAX_SEQUENCES, end_tokens, sample_groups
+from srl_agent.step_reward import decode
 from trajectories.records import StepExample
 
 
@@ -33,15 +33,16 @@ class LocalModel:
 
     def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
         """See `Answerer`."""
-        reader = StepReward(lambda outputs, experts, steps=(): [], self.tokenizer)
-        reader.ends.update(self.ends)
+        ends = {*self.ends, self.tokenizer.pad_token_id}
         at_once = max(1, MAX_SEQUENCES // rollouts)
         answers: list[list[Answer]] = []
         torch.manual_seed(self.config.seed)
         for start in range(0, len(steps), at_once):
             prompts = [prompt_ids(self.tokenizer, step) for step in steps[start : start + at_once]]
             rows = self._sample(prompts, rollouts)
-            found = [Answer(reader.decode(row), len(row), not row or row[-1] not in reader.ends) for row in rows]
+            found = [
+                Answer(decode(self.tokenizer, row, ends), len(row), not row or row[-1] not in ends) for row in rows
+            ]
             answers += [found[i : i + rollouts] for i in range(0, len(found), rollouts)]
             tell(len(answers) * rollouts)
         return answers
@@ -56,10 +57,3 @@ class LocalModel:
             eos_ids=self.ends,
             pad_id=self.tokenizer.pad_token_id,
         )
-
-
-def end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Tokens that end an output: the tokenizer's, and those of the model's own settings."""
-    own = model.generation_config.eos_token_id
-    own = own if isinstance(own, list) else [own]
-    return sorted({tokenizer.eos_token_id, *(token for token in own if token is not None)})

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from srl_agent.domain import Score, StepKey
+from srl_agent.held_out import Sample
 from srl_agent.step_reward import Output, decode
 
-Sample = Callable[[Sequence[Sequence[int]], int], list[list[int]]]
-"""(prompts as token ids, outputs each) -> outputs as token ids, prompt by prompt."""
 Anyone = Callable[[bool], bool]
 """Whether any process says yes: all of them sample together, or none."""
 
@@ -31,18 +30,25 @@ class Rollout:
     """Whether an output, or the whole rollout, ended at the limit on its length."""
 
 
+@dataclass(frozen=True)
+class Request:
+    """What a player is asked for."""
+
+    starts: Sequence[StepKey]
+    prompts: Sequence[Sequence[int]]
+    """Token ids, one prompt a start."""
+    rollouts: int
+    """For each start."""
+    sample: Sample
+    """Called as often on every process: while `anyone` goes on."""
+    anyone: Anyone
+
+
 class Player(Protocol):
     """What a domain gives the rlvr stage."""
 
-    def play(
-        self,
-        starts: Sequence[StepKey],
-        prompts: Sequence[Sequence[int]],
-        rollouts: int,
-        sample: Sample,
-        anyone: Anyone,
-    ) -> list[Rollout]:
-        """`rollouts` for each start, in order. `sample` is called as often on every process: while `anyone` goes on."""
+    def play(self, request: Request) -> list[Rollout]:
+        """The rollouts of each start, start by start."""
         ...
 
 
@@ -56,16 +62,9 @@ class PlayedReward:
         self.played: list[Rollout] = []
         self.outputs: list[Output] = []
 
-    def play(
-        self,
-        starts: Sequence[StepKey],
-        prompts: Sequence[Sequence[int]],
-        rollouts: int,
-        sample: Sample,
-        anyone: Anyone,
-    ) -> list[Rollout]:
+    def play(self, request: Request) -> list[Rollout]:
         """See `Player`."""
-        self.played = self.player.play(starts, prompts, rollouts, sample, anyone)
+        self.played = self.player.play(request)
         return self.played
 
     def kind_of(self, action: str) -> str:
@@ -92,18 +91,11 @@ class OneTurn:
     def __init__(self, tokenizer: Any, ends: set[int], grade: Callable[[str, StepKey], Score]) -> None:
         self.tokenizer, self.ends, self.grade = tokenizer, ends, grade
 
-    def play(
-        self,
-        starts: Sequence[StepKey],
-        prompts: Sequence[Sequence[int]],
-        rollouts: int,
-        sample: Sample,
-        anyone: Anyone,
-    ) -> list[Rollout]:
+    def play(self, request: Request) -> list[Rollout]:
         """See `Player`."""
         found = []
-        for index, ids in enumerate(sample(prompts, rollouts)):
+        for index, ids in enumerate(request.sample(request.prompts, request.rollouts)):
             text = decode(self.tokenizer, ids, self.ends)
-            score = self.grade(text, starts[index // rollouts])
+            score = self.grade(text, request.starts[index // request.rollouts])
             found.append(Rollout(ids, [True] * len(ids), text, score, not ids or ids[-1] not in self.ends))
         return found

@@ -152,8 +152,8 @@ def evened(prompts: Sequence[Sequence[int]], most: int, rollouts: int) -> list[l
     return [list(prompt) for prompt in filled for _ in range(rollouts)]
 
 
-def ends_of(trainer: Any) -> list[int]:
-    """Tokens that end an output, by the tokenizer and the model."""
-    own = trainer.model.generation_config.eos_token_id
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Tokens that end an output: the tokenizer's, and those of the model's own settings."""
+    own = model.generation_config.eos_token_id
     listed = own if isinstance(own, list) else [own]
-    return sorted({token for token in (*listed, trainer.processing_class.eos_token_id) if token is not None})
+    return sorted({token for token in (*listed, tokenizer.eos_token_id) if token is not None})

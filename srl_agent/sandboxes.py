@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -9,8 +10,10 @@ from envs.base import Backend, choose_backend
 from envs.errors import SandboxError
 from envs.images import image_names, is_here, task_set
 from envs.places import Places
+from envs.walks import Walks
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
+from srl_agent.step_sets import read_data
 from trajectories.records import Episode
 
 EXECUTED = ("state",)
@@ -34,6 +37,24 @@ def places(config: Config, episodes: Sequence[Episode]) -> Places:
     if not bundled and not settings.image:
         _check_images(name, episodes)
     return Places(name, backend, bundled, settings.image or None, settings.timeout)
+
+
+def walks_again(config: Config, who: str) -> tuple[Walks, list[Episode]]:
+    """The states of the episodes that are trained on, and the episodes, which are read again.
+
+    ConfigError where they cannot be read twice or no sandbox can be had; `who` asks, as messages name it.
+    """
+    episodes = episodes_again(config, who)
+    walks = Walks(places(config, episodes), config.sandbox.keep)
+    atexit.register(walks.close)
+    return walks, episodes
+
+
+def episodes_again(config: Config, who: str) -> list[Episode]:
+    """The episodes, read again. ConfigError where that cannot be."""
+    if config.data.path == "-":
+        raise ConfigError(f"{who} reads the episodes again, which standard input cannot give; use a file")
+    return read_data(config.data)[0]
 
 
 @lru_cache

@@ -21,7 +21,7 @@ class Evaluation:
     def __init__(self, context: StageContext, trainer: Any, figures: Figures, best_by: str = "reward") -> None:
         self.context, self.trainer, self.figures, self.best_by = context, trainer, figures, best_by
         self._at_start: float | None = None
-        trainer.hooks.on_begin = self._find_best
+        trainer.hooks.on_begin, trainer.hooks.on_step = self._find_best, self._on_step
         trainer.hooks.started_from = context.started_from
 
     def _find_best(self, state: Any) -> None:
@@ -30,6 +30,11 @@ class Evaluation:
         score = marker(best).get("score") if best else None
         state.best_metric = score
         state.best_model_checkpoint = str(best) if best and score is not None else None
+
+    def _on_step(self, step: int) -> bool:
+        best = self.after(step)
+        self.context.step_done()
+        return best
 
     def begin(self) -> None:
         """Log the figures of the weights that the stage starts from, taken over from the stage before where known."""

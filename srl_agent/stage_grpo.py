@@ -9,12 +9,12 @@ from datasets import Dataset
 
 from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
 from srl_agent.fill import Fill
-from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters, settle_adapters, stands_on
+from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters
 from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
 from srl_agent.run_dir import append_jsonl, marker
 from srl_agent.stage_evaluation import Evaluation
-from srl_agent.stages import StageContext
+from srl_agent.stages import StageContext, make_ready
 from srl_agent.step_reward import OutputReward
 from srl_agent.step_stream import StepStream, make_blocks
 from srl_agent.trl_trainer import SrlTrainer, grpo_arguments
@@ -26,14 +26,9 @@ Evaluate = Callable[[SrlTrainer], Evaluation]
 
 def run_groups(context: StageContext, weights: str, reward: OutputReward, evaluate: Evaluate) -> None:
     """Train a stage on groups from `weights` and leave complete checkpoints in the stage's folder."""
-    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda step: on_step(step))
+    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record))
     trainer = build_trainer(context, weights, reward, hooks)
     evaluation, latest = evaluate(trainer), context.latest()
-
-    def on_step(step: int) -> bool:
-        best = evaluation.after(step)
-        context.step_done()
-        return best
 
     context.progress.heading(f"Stage {context.stage}: {len(context.steps.train)} steps, from {weights}")
     _say_plan(context, trainer)
@@ -81,10 +76,7 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
         peft_config=new_adapters(config, model),
         callbacks=[hooks],
     )
-    trainer.hooks = hooks
-    settle_adapters(config, trainer.model, weights)
-    trainer.stands_on = stands_on(config, weights)
-    context.check_space(trainer.model)
+    make_ready(context, trainer, hooks, weights)
     return trainer
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.domain import supervised_examples
-from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters, settle_adapters, stands_on
+from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters
 from srl_agent.hooks import Hooks
-from srl_agent.rollout import ends_of
+from srl_agent.rollout import end_tokens
 from srl_agent.stage_srl import evaluation_of_steps, step_reward
-from srl_agent.stages import StageContext
+from srl_agent.stages import StageContext, make_ready
 from srl_agent.supervised import supervised_row
 from srl_agent.trl_trainer import SupervisedTrainer, sft_arguments
 
@@ -24,7 +24,7 @@ def run_sft(context: StageContext, weights: str) -> None:
     held = choose_frozen(config, machine, "transformers", weights)
     model = load_for_training(config, weights, held[0])
     context.progress.facts(frozen_facts(config, weights, held))
-    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record), lambda step: on_step(step))
+    hooks = Hooks(lambda step, record: _on_log(context, trainer, step, record))
     trainer = SupervisedTrainer(
         config=config,
         model=model,
@@ -36,18 +36,10 @@ def run_sft(context: StageContext, weights: str) -> None:
         peft_config=new_adapters(config, model),
         callbacks=[hooks],
     )
-    trainer.hooks = hooks
-    settle_adapters(config, trainer.model, weights)
-    trainer.stands_on = stands_on(config, weights)
-    context.check_space(trainer.model)
+    make_ready(context, trainer, hooks, weights)
     reward = step_reward(context)
-    reward.ends.update(ends_of(trainer))
+    reward.ends.update(end_tokens(trainer.model, context.tokenizer))
     evaluation = evaluation_of_steps(context, trainer, reward)
-
-    def on_step(step: int) -> bool:
-        best = evaluation.after(step)
-        context.step_done()
-        return best
 
     context.progress.heading(f"Stage sft: {len(rows)} examples, from {weights}")
     if latest is None:

@@ -14,7 +14,8 @@ from srl_agent.config import Config
 from srl_agent.cpu import give_back_memory
 from srl_agent.domain import Domain, StepSets
 from srl_agent.errors import ConfigError
-from srl_agent.frozen import engine_of, starts_alike
+from srl_agent.frozen import engine_of, settle_adapters, stands_on, starts_alike
+from srl_agent.hooks import Hooks
 from srl_agent.progress import Progress
 from srl_agent.run_dir import (
     append_jsonl,
@@ -119,6 +120,15 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
         if best != context.latest():
             context.progress.say(f"{stage}: the best of its checkpoints is {best}, not the last")
     return Path(weights)
+
+
+def make_ready(context: StageContext, trainer: Any, hooks: Hooks, weights: str) -> None:
+    """What a trainer of ours lacks once TRL has put adapters on its policy. ConfigError where its checkpoints would not
+    fit on the disk."""
+    trainer.hooks = hooks
+    settle_adapters(context.config, trainer.model, weights)
+    trainer.stands_on = stands_on(context.config, weights)
+    context.check_space(trainer.model)
 
 
 def _check_start(context: StageContext, checkpoint: Path | None) -> None:

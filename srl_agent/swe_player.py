@@ -15,7 +15,7 @@ from envs.walks import Walks
 from srl_agent.config import RlvrConfig
 from srl_agent.domain import Score, StepKey
 from srl_agent.output_format import parse_output
-from srl_agent.play import Anyone, Rollout, Sample
+from srl_agent.play import Request, Rollout
 from srl_agent.step_reward import decode
 from srl_agent.swe import read_call
 from srl_agent.turns import answer_ids
@@ -40,6 +40,8 @@ class Play:
     ids: list[int] = field(default_factory=list)
     own: list[bool] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    action: Action | None = None
+    """Of its last output."""
     tools: Toolbox | None = None
     move: Callable[[Action], Action] = lambda action: action
     open: ExitStack = field(default_factory=ExitStack)
@@ -76,23 +78,17 @@ class SwePlayer:
         self.tokenizer, self.ends, self.settings = tokenizer, ends, settings
         self.max_observation_chars = max_observation_chars
 
-    def play(
-        self,
-        starts: Sequence[StepKey],
-        prompts: Sequence[Sequence[int]],
-        rollouts: int,
-        sample: Sample,
-        anyone: Anyone,
-    ) -> list[Rollout]:
+    def play(self, request: Request) -> list[Rollout]:
         """See `Player`."""
-        plays = [Play(start, list(ids)) for start, ids in zip(starts, prompts, strict=True) for _ in range(rollouts)]
+        places = zip(request.starts, request.prompts, strict=True)
+        plays = [Play(start, list(ids)) for start, ids in places for _ in range(request.rollouts)]
         try:
             self._each(self.pool, self._open, plays)
             for _ in range(self.settings.max_turns):
                 active = [play for play in plays if not play.over]
-                if not anyone(bool(active)):
+                if not request.anyone(bool(active)):
                     break
-                outputs = sample([[*play.prompt, *play.ids] for play in active], 1)
+                outputs = request.sample([[*play.prompt, *play.ids] for play in active], 1)
                 for play, ids in zip(active, outputs, strict=True):
                     self._read(play, ids[: self._room(play)])
                 self._each(self.once, self._act, [play for play in active if not play.over])
@@ -124,20 +120,17 @@ class SwePlayer:
         play.texts.append(text)
         parsed = parse_output(text, read_call)
         play.cut = not ids or ids[-1] not in self.ends
-        if parsed.action_text is None:
-            play.over, play.violation = True, parsed.violation
-        elif play.cut or parse_action(parsed.action_text).tool == SUBMIT:
-            play.over = True
+        play.action = parse_action(parsed.action_text) if parsed.action_text is not None else None
+        play.violation = parsed.violation
+        play.over = play.action is None or play.cut or play.action.tool == SUBMIT
 
     def _room(self, play: Play) -> int:
         return self.settings.max_rollout_tokens - len(play.ids)
 
     def _act(self, play: Play) -> bool:
-        assert play.tools is not None, "opened before its first turn"
-        action = parse_output(play.texts[-1], read_call).action_text
-        assert action is not None, "read before it is carried out"
+        assert play.tools is not None and play.action is not None, "opened, and its output read"
         try:
-            seen = play.tools.do(play.move(parse_action(action))).text
+            seen = play.tools.do(play.move(play.action)).text
         except UnknownTool as error:
             seen = f"ERROR: {error}"
         answer = answer_ids(self.tokenizer, observation_text(seen, self.max_observation_chars))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -12,18 +11,18 @@ from envs.errors import SandboxError
 from envs.pool import ThreadPool
 from envs.task_tests import TaskTests, demo_tests, row_tests
 from envs.toolbox import TOOLS
-from envs.walks import Walks
 from srl_agent.config import Config
 from srl_agent.domain import StepSets
 from srl_agent.errors import ConfigError
-from srl_agent.sandboxes import places
-from srl_agent.step_sets import read_data
+from srl_agent.sandboxes import episodes_again, walks_again
 from srl_agent.swe_player import SwePlayer
 from srl_agent.wording import plural
 from trajectories.errors import ParseError
 from trajectories.records import Episode, StepExample
 from trajectories.sources import find_sources
 
+READER = "stages: rlvr"
+"""Who reads the episodes again, in messages."""
 JOB_SECONDS = 900.0
 """Longest time of one task's tests with what makes their sandbox."""
 
@@ -38,7 +37,7 @@ def problems(config: Config, steps: StepSets) -> StepSets:
     if config.rlvr.start == "task":
         train, held_out = _firsts(train), _firsts(held_out)
     else:
-        last = steps_in_reach(episodes_of(config))
+        last = steps_in_reach(episodes_again(config, READER))
         far = sum(step.step > last[step.traj_id] for step in (*train, *held_out))
         summary += [f"{plural(far, 'step')} left out behind an action that has no tool here"] if far else []
         train, held_out = ([step for step in some if step.step <= last[step.traj_id]] for some in (train, held_out))
@@ -114,18 +113,9 @@ def _rows(config: Config) -> dict[str, Any]:
     return rows
 
 
-def episodes_of(config: Config) -> list[Episode]:
-    """The episodes, read again. ConfigError where that cannot be."""
-    if config.data.path == "-":
-        raise ConfigError("stages: rlvr reads the episodes again, which standard input cannot give; use a file")
-    return list(read_data(config.data)[0])
-
-
 def build_player(config: Config, tokenizer: Any, ends: set[int]) -> SwePlayer:
     """The player over the episodes and the sandboxes that the configuration names; it reads the episodes again."""
-    episodes = episodes_of(config)
-    walks = Walks(places(config, episodes), config.sandbox.keep)
-    atexit.register(walks.close)
+    walks, episodes = walks_again(config, READER)
     workers = config.sandbox.workers
     pools = ThreadPool(workers, job_timeout=JOB_SECONDS), ThreadPool(workers, retries=0)
     tests_of = KnownTests(config)

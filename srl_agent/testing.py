@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 
 from srl_agent.config import Config
 from srl_agent.domain import Score, Scorer, StepKey, StepSets, only_steps
-from srl_agent.play import Anyone, OneTurn, Rollout, Sample
+from srl_agent.play import OneTurn, Request, Rollout
 from trajectories.records import Message, StepExample
 
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -129,10 +129,8 @@ class _Fixed:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
 
-    def play(
-        self, starts: Sequence[StepKey], prompts: Sequence[Sequence[int]], rollouts: int, sample: Sample, anyone: Anyone
-    ) -> list[Rollout]:
-        return [self._rollout(start, number) for start in starts for number in range(rollouts)]
+    def play(self, request: Request) -> list[Rollout]:
+        return [self._rollout(start, number) for start in request.starts for number in range(request.rollouts)]
 
     def _rollout(self, start: StepKey, number: int) -> Rollout:
         text = f"{start.traj_id} {start.step} " + "x" * number

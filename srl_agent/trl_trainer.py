@@ -1,6 +1,6 @@
 """The one module that touches TRL: GRPOTrainer with dynamic sampling, grouped batches and shared prompts.
 
-Seven methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
+Eight methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
 fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `step_stream`, `fill`, `loss_pass`,
 `rollout`, `step_reward`, `trl_settings`.
 """
@@ -27,8 +27,8 @@ from srl_agent.dynamic_sampling import OLD_LOGPS, Batch
 from srl_agent.filling import Filling, OnFill
 from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import LossTokens, grouped_logps, through
-from srl_agent.play import Rollout
-from srl_agent.rollout import ends_of, evened, sample_groups
+from srl_agent.play import Request, Rollout
+from srl_agent.rollout import end_tokens, evened, sample_groups
 from srl_agent.sharded import is_sharded, twin_of
 from srl_agent.stage_evaluation import NEVER
 from srl_agent.step_reward import OutputReward
@@ -133,7 +133,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     def play(self, starts: list[StepKey], prompts: Sequence[Sequence[int]], rollouts: int) -> list[Rollout]:
         """`rollouts` of the player for each start, with the current weights."""
         assert self.player is not None, "only a stage whose reward is played plays"
-        return self.player.play(starts, prompts, rollouts, self.sample, lambda yes: self._most(int(yes)) > 0)
+        return self.player.play(Request(starts, prompts, rollouts, self.sample, lambda yes: self._most(int(yes)) > 0))
 
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         """`rollouts` outputs (token ids) for each prompt (token ids), prompt by prompt, with the current weights."""
@@ -201,7 +201,8 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         """As `SrlTrainer.sample`, with the settings of the srl stage."""
         srl = self.settings.srl
-        return sample_with(self, prompts, rollouts, srl.temperature, srl.max_completion_tokens, ends_of(self))
+        ends = end_tokens(self.model, self.processing_class)
+        return sample_with(self, prompts, rollouts, srl.temperature, srl.max_completion_tokens, ends)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)

@@ -6,21 +6,18 @@ are outputs that break the format, which cost 1 as ever, and the expert's very c
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Sequence
 from dataclasses import replace
 
 from envs.pool import ThreadPool
 from envs.state import state_reward
-from envs.walks import Walks
 from srl_agent.config import Config
 from srl_agent.domain import Score, Scorer, StepKey
 from srl_agent.effects import Deed, Effects
-from srl_agent.errors import ConfigError, ScoreError
+from srl_agent.errors import ScoreError
 from srl_agent.output_format import ReadAction, parse_output
 from srl_agent.rewards.similarity import Similarity
-from srl_agent.sandboxes import places
-from srl_agent.step_sets import read_data
+from srl_agent.sandboxes import walks_again
 
 
 def build_state_scorer(config: Config, texts: Scorer, read_action: ReadAction) -> StateScorer:
@@ -28,11 +25,7 @@ def build_state_scorer(config: Config, texts: Scorer, read_action: ReadAction) -
 
     ConfigError where they cannot be read twice or no sandbox can be had.
     """
-    if config.data.path == "-":
-        raise ConfigError("reward.name: state reads the episodes again, which standard input cannot give; use a file")
-    episodes = read_data(config.data)[0]
-    walks = Walks(places(config, episodes), config.sandbox.keep)
-    atexit.register(walks.close)
+    walks, episodes = walks_again(config, "reward.name: state")
     known = {episode.traj_id: episode for episode in episodes}
     return StateScorer(texts, read_action, Effects(walks, known, ThreadPool(config.sandbox.workers)))
 

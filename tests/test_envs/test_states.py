@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from calls import bash, editor
 
 from envs.base import Backend, Sandbox, Spec
 from envs.demo.place import placer
@@ -23,14 +24,6 @@ def walk(system: System) -> Iterator[Walk]:
     walk = Walk(system[1], system[2], placer("wallet__parse_rate"), timeout=20.0)
     yield walk
     walk.close()
-
-
-def bash(command: str) -> Action:
-    return Action("bash", (("command", command),))
-
-
-def editor(command: str, path: str, **arguments: str) -> Action:
-    return Action("str_replace_editor", (("command", command), ("path", path), *arguments.items()))
 
 
 EDIT = editor("str_replace", "rates.py", old_str="float(text[:-1])", new_str="float(text[:-1]) / 100")

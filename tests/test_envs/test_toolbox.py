@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from calls import bash
 
 from envs.base import Sandbox
 from envs.listing import Unreadable
@@ -13,10 +14,6 @@ from trajectories.records import Action
 @pytest.fixture
 def tools(shared_sandbox: Sandbox, folder: str) -> Toolbox:
     return Toolbox(shared_sandbox, folder, timeout=20.0)
-
-
-def bash(command: str) -> Action:
-    return Action("bash", (("command", command),))
 
 
 def test_directory_and_exported_variables_are_kept(tools: Toolbox) -> None:

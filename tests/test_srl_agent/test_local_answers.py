@@ -8,7 +8,8 @@ import pytest
 from transformers import GenerationConfig
 
 from srl_agent.config import Config
-from srl_agent.local_answers import LocalModel, end_tokens
+from srl_agent.local_answers import LocalModel
+from srl_agent.rollout import end_tokens
 from srl_agent.testing import ToyDomain, byte_tokenizer, save_tiny, tiny_model
 
 

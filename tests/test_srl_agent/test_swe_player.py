@@ -17,6 +17,7 @@ from envs.walks import Walks
 from srl_agent.config import RlvrConfig
 from srl_agent.domain import StepKey
 from srl_agent.output_format import format_output
+from srl_agent.play import Request
 from srl_agent.swe_player import SwePlayer
 from srl_agent.testing import byte_tokenizer
 from srl_agent.turns import answer_ids
@@ -73,7 +74,7 @@ def build(episode: Episode) -> Iterator[Build]:
 
 def play(player: SwePlayer, episode: Episode, script: Script, step: int = 1, rollouts: int = 2) -> Any:
     start = StepKey(episode.instance_id, episode.traj_id, step)
-    return player.play([start], [[1, 2, 3]], rollouts, script, lambda yes: yes)
+    return player.play(Request([start], [[1, 2, 3]], rollouts, script, lambda yes: yes))
 
 
 def test_the_experts_actions_solve_the_task(build: Build, episode: Episode) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from srl_agent.commands.settings import add_settings
 from srl_agent.errors import ConfigError
 
 COMMANDS = {"steps": "srl_agent.commands.eval.steps:steps", "swebench-verified": ""}
@@ -42,12 +43,7 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
         "Score --model.name with transformers, or a model behind --server. Any setting of training can be given as "
         "--section.key VALUE; --config RUN/config.yaml takes the data and reward of a run."
     )
-    parser.add_argument("--domain", metavar="swe|math", help="what to score on (default: swe), or package.module:Class")
-    parser.add_argument(
-        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
-    )
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
+    add_settings(parser, "score on")
     parser.add_argument("--data", metavar="PATH", help="expert episodes; sets data.path")
     parser.add_argument("--seed", metavar="N", help="of sampling; sets seed")
     parser.add_argument("--output", type=Path, metavar="DIR", help="gets outputs.jsonl and summary.json")

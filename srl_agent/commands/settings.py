@@ -1,0 +1,18 @@
+"""The options of the command line that name settings, whatever the command does with them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_settings(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Domain, preset, file and single settings; `purpose` ends "what to"."""
+    parser.add_argument(
+        "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
+    )
+    parser.add_argument(
+        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
