@@ -52,6 +52,15 @@ def this_machine() -> Machine:
     return Machine(name, state.num_processes, state.is_main_process, choose_sharding(os.environ, _cpu_only(state)))
 
 
+def leave_the_others() -> None:
+    """Leave the process group that `this_machine` joined, once all is done.
+
+    A process that ends while gloo's threads still run may abort ("terminate called without an active exception",
+    pytorch issue 190489). Not for a run that failed: others may be in the middle of a collective, and this would wait.
+    """
+    PartialState().destroy_process_group()
+
+
 def _cpu_only(state: Any) -> bool:
     return state.distributed_type in (DistributedType.MULTI_CPU, DistributedType.NO) and state.device.type == "cpu"
 

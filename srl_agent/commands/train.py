@@ -19,6 +19,7 @@ from srl_agent.choices import (
     check_processes,
     check_tracker,
     choose_dtype,
+    leave_the_others,
     this_machine,
     usable_cores,
 )
@@ -78,6 +79,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
         progress.warn(f"interrupted; from the last checkpoint on with: srl-agent train --resume {folder}")
         raise
     _say_results(progress, config, folder, checkpoint)
+    leave_the_others()
     return 0
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType
+from torch.multiprocessing import spawn
 
-from srl_agent.choices import choose_sharding
+from srl_agent.choices import choose_sharding, leave_the_others, this_machine
 from srl_agent.errors import ConfigError
 from srl_agent.launch import launch_file, launch_names
 from srl_agent.testing import save_tiny
@@ -68,6 +71,21 @@ def test_accelerate_launch_starts_two_processes_on_a_cpu(tmp_path: Path) -> None
     result = subprocess.run([*words, "--output", str(run)], env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     assert json.loads((run / "run.json").read_text())["processes"] == 2
+
+
+def join_and_leave(rank: int, port: int) -> None:
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="localhost")
+    os.environ.update(MASTER_PORT=str(port), ACCELERATE_USE_CPU="true")
+    assert this_machine().processes == 2 and dist.is_initialized()
+    leave_the_others()
+    assert not dist.is_initialized()
+
+
+def test_processes_leave_their_group_as_gloo_would_abort_one_that_ends_in_it() -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    spawn(join_and_leave, (port,), nprocs=2)
 
 
 FSDP2 = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
