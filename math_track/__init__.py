@@ -1,1 +1,10 @@
-"""The math domain: contest problems whose solutions are split into steps; not built yet."""
+"""The math domain: problems with worked solutions, cut into steps; benchmarks and the grading of answers (to come)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from srl_agent.domains import Command
+
+COMMANDS: Mapping[str, Mapping[str, Command]] = {}
+"""What the domain adds to `srl-agent eval` and `srl-agent data`; see `srl_agent.domains`."""

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
+from srl_agent.answers import Answer, Done, Prompt
 from srl_agent.errors import ModelError
-from srl_agent.evaluation import Answer
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE
-from trajectories.records import StepExample
 
 KEY = "OPENAI_API_KEY"
 """Environment variable with the key; without it no key is sent."""
@@ -58,46 +57,51 @@ class _Again(Exception):
 
 
 class ChatServer:
-    """Answers steps; see `srl_agent.evaluation.Answerer`. ModelError names the URL and what to do."""
+    """Answers prompts; see `srl_agent.answers.Answerer`. ModelError names the URL and what to do."""
 
-    def __init__(self, server: Server, seed: int, key: str | None = None) -> None:
-        self.server, self.seed = server, seed
+    together = 0
+
+    def __init__(self, server: Server, key: str | None = None) -> None:
+        self.server = server
         self._url = server.url.rstrip("/").removesuffix(PATH) + PATH
         if not self._url.startswith(("http://", "https://")):
             raise ModelError(f"--server: expected a URL such as http://localhost:8000/v1, found '{server.url}'")
         key = os.environ.get(KEY, "") if key is None else key
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
-    def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
+    def __call__(
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+    ) -> list[list[Answer]]:
         """See `Answerer`; the first request that fails for good ends all others."""
-        return asyncio.run(self._answer_all(steps, rollouts, tell))
+        return asyncio.run(self._answer_all(prompts, rollouts, seeds, done))
 
     async def _answer_all(
-        self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
     ) -> list[list[Answer]]:
-        gate, done = asyncio.Semaphore(self.server.concurrency), 0
+        gate = asyncio.Semaphore(self.server.concurrency)
+        found: list[list[Answer | None]] = [[None] * rollouts for _ in prompts]
 
-        async def answer(client: httpx.AsyncClient, number: int) -> Answer:
-            nonlocal done
+        async def answer(client: httpx.AsyncClient, number: int, copy: int) -> None:
             async with gate:
-                found = await self._answer(client, steps[number // rollouts], self.seed + number)
-            done += 1
-            tell(done)
-            return found
+                found[number][copy] = await self._answer(client, prompts[number], seeds[number] + copy)
+            whole = [one for one in found[number] if one is not None]
+            if len(whole) == rollouts:
+                done(number, whole)
 
         limits = httpx.Limits(max_connections=self.server.concurrency)
         async with httpx.AsyncClient(headers=self._headers, timeout=self.server.timeout, limits=limits) as client:
-            work = [asyncio.ensure_future(answer(client, number)) for number in range(len(steps) * rollouts)]
+            pairs = [(number, copy) for number in range(len(prompts)) for copy in range(rollouts)]
+            work = [asyncio.ensure_future(answer(client, *pair)) for pair in pairs]
             try:
-                answers = await asyncio.gather(*work)
+                await asyncio.gather(*work)
             finally:
                 for task in work:
                     task.cancel()
                 await asyncio.gather(*work, return_exceptions=True)
-        return [answers[start : start + rollouts] for start in range(0, len(answers), rollouts)]
+        return [[one for one in group if one is not None] for group in found]
 
-    async def _answer(self, client: httpx.AsyncClient, step: StepExample, seed: int) -> Answer:
-        messages = [{"role": message.role, "content": message.content} for message in step.prompt]
+    async def _answer(self, client: httpx.AsyncClient, prompt: Prompt, seed: int) -> Answer:
+        messages = [{"role": message.role, "content": message.content} for message in prompt]
         request = {"model": self.server.model, "messages": messages, "seed": seed, **self.server.request}
         body = {name: value for name, value in request.items() if value is not None}
         for attempt in range(self.server.retries + 1):

@@ -207,7 +207,7 @@ def _eval(args: argparse.Namespace, rest: list[str]) -> int:
     from srl_agent.commands import eval as evaluation
 
     def resolve() -> tuple[Config, list[str]]:
-        overrides = _overrides(args, rest, {"data.path": args.data})
+        overrides = _overrides(args, rest, {"data.path": getattr(args, "data", None)})
         overrides += [("seed", args.seed)] if args.seed else []
         config, why = _resolve(args, overrides)
         _check_paths(config.data.path, str(args.output or ""))

@@ -6,7 +6,7 @@ prints the resolved tree, and each run keeps it as `config.yaml`.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -235,6 +235,8 @@ class Config(Section):
     """Training methods in order, each starting from the weights of the one before."""
     seed: int = Field(0, ge=0)
     """Of sampling and of the order of the steps; the held-out tasks do not depend on it."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the domain's own, which checks them."""
     output: str = ""
     """The run directory; empty for `runs/<domain>-<preset>-<date>`."""
     model: ModelConfig = ModelConfig()

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -204,6 +204,23 @@ def validate(tree: Tree, where: str = "") -> Config:
     return config
 
 
+S = TypeVar("S", bound=Section)
+
+
+def read_options(config: Config, section: type[S]) -> S:
+    """The settings under `options` as those that a domain has. One ConfigError names every key that is wrong."""
+    known = [f"options.{key}" for key in section.model_fields]
+    there = f"; there are {_list(known)}" if known else f"; the domain '{config.domain}' has no settings of its own"
+    strange = [f"options.{key}" for key in config.options if key not in section.model_fields]
+    problems = [f"unknown key '{key}'{_close(key, known, 0.75) or there}" for key in strange]  # all begin alike
+    try:
+        found = section.model_validate(config.options)
+    except ValidationError as error:
+        wrong = [problem for problem in error.errors() if problem["type"] != "extra_forbidden"]
+        raise ConfigError("; ".join([*problems, *(f"options.{_say(problem)}" for problem in wrong)])) from error
+    return found
+
+
 def known_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
     """Every dotted key of the tree."""
     keys = []
@@ -227,10 +244,15 @@ def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str) -> It
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not close:  # the last part alone may be right, in another section
-        close = [key for key in known if key.rpartition(".")[2] == name.rpartition(".")[2]][:1]
-    return f"; did you mean '{close[0]}'?" if close else f"; the sections are {_list(list(Config.model_fields))}"
+    # The last part alone may be right, in another section.
+    same = next((key for key in known if key.rpartition(".")[2] == name.rpartition(".")[2]), "")
+    elsewhere = f"; did you mean '{same}'?" if same else f"; the sections are {_list(list(Config.model_fields))}"
+    return _close(name, known) or elsewhere
+
+
+def _close(name: str, known: Sequence[str], least: float = 0.5) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=least)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _say(problem: Any) -> str:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from srl_agent.config import Config
+from srl_agent.config import Config, Section
+from srl_agent.domains import DOMAINS
 from srl_agent.errors import ConfigError
 from trajectories.records import Message, StepExample
-
-DOMAINS = {"swe": "srl_agent.swe:SweDomain", "math": "math_track:MathDomain"}
-"""Names of the command line to import paths; a full import path `package.module:Class` is accepted too."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +169,10 @@ def supervised_examples(domain: Domain, sets: StepSets) -> Sequence[Dialogue]:
 def answered(step: StepExample, target: str) -> Dialogue:
     """The prompt of a step with what the policy should write behind it."""
     return Dialogue((*step.prompt, Message("assistant", target)), (len(step.prompt),))
+
+
+class NoOptions(Section):
+    """Of domains without settings of their own: `read_options(config, NoOptions)` refuses any."""
 
 
 def only_steps(config: Config) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
+from srl_agent.answers import Answer
 from srl_agent.domain import Score, Scorer, key_of
 from srl_agent.run_dir import write_json
 from srl_agent.step_reward import Place, group_error, parts_of
@@ -18,26 +19,6 @@ from trajectories.store import write_atomically
 
 SCHEMA = "srl-agent/eval-steps-1"
 RECORDED = ("instance_id", "traj_id", "step", "n_steps", "source", "expert_action")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One output of a model."""
-
-    text: str
-    """Special tokens kept where the engine shows them, the end token cut off."""
-    tokens: int
-    """Its length; 0 where a server does not say."""
-    cut: bool
-    """Whether it stopped at the limit on its length."""
-
-
-class Answerer(Protocol):
-    """What samples outputs: a model on this machine, or a server."""
-
-    def __call__(self, steps: Sequence[StepExample], rollouts: int, tell: Callable[[int], None]) -> list[list[Answer]]:
-        """`rollouts` outputs for each step, in order; `tell` hears how many outputs are there so far."""
-        ...
 
 
 @dataclass(frozen=True)

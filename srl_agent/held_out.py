@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 
+from srl_agent.answers import Prompt
 from srl_agent.domain import Score, key_of
 from srl_agent.step_reward import Place, StepReward, group_error, score_metrics
 from trajectories.records import StepExample
@@ -18,14 +19,14 @@ Group = tuple[Place, list[Score]]
 """Where a step stands, and the scores of its outputs."""
 
 
-def chat(step: StepExample) -> list[dict[str, str]]:
+def chat(prompt: Prompt) -> list[dict[str, str]]:
     """The prompt as chat messages, the form that tokenizers and TRL take."""
-    return [{"role": message.role, "content": message.content} for message in step.prompt]
+    return [{"role": message.role, "content": message.content} for message in prompt]
 
 
-def prompt_ids(tokenizer: Any, step: StepExample) -> list[int]:
+def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
     """The prompt as token ids, up to where the policy begins to write."""
-    encoded = tokenizer.apply_chat_template(chat(step), add_generation_prompt=True, tokenize=True, return_dict=True)
+    encoded = tokenizer.apply_chat_template(chat(prompt), add_generation_prompt=True, tokenize=True, return_dict=True)
     ids: list[int] = encoded["input_ids"]
     return ids
 
@@ -46,7 +47,7 @@ def held_out_metrics(
     """
 
     def score(mine: Sequence[StepExample]) -> list[Score]:
-        ids = sample([prompt_ids(reward.tokenizer, step) for step in mine], rollouts)
+        ids = sample([prompt_ids(reward.tokenizer, step.prompt) for step in mine], rollouts)
         experts = [step.expert_action for step in mine for _ in range(rollouts)]
         keys = [key_of(step) for step in mine for _ in range(rollouts)]
         return reward.scorer([reward.decode(row) for row in ids], experts, keys)

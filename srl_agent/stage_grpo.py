@@ -82,7 +82,7 @@ def build_trainer(context: StageContext, weights: str, reward: OutputReward, hoo
 
 def training_rows(steps: Sequence[StepExample]) -> list[dict[str, Any]]:
     """One row a step in the form that TRL takes: the prompt as chat messages, the rest as plain columns."""
-    return [{"prompt": chat(step), **{name: getattr(step, name) for name in ROW_FIELDS}} for step in steps]
+    return [{"prompt": chat(step.prompt), **{name: getattr(step, name) for name in ROW_FIELDS}} for step in steps]
 
 
 def _say_plan(context: StageContext, trainer: SrlTrainer) -> None:

@@ -32,7 +32,7 @@ def outcomes(context: StageContext, trainer: SrlTrainer) -> dict[str, float]:
     rollouts = config.eval.rollouts
 
     def score(mine: Sequence[StepExample]) -> list[Score]:
-        prompts = [prompt_ids(context.tokenizer, step) for step in mine]
+        prompts = [prompt_ids(context.tokenizer, step.prompt) for step in mine]
         return [one.score for one in trainer.play([key_of(step) for step in mine], prompts, rollouts)]
 
     groups = scored_groups(

@@ -7,7 +7,8 @@ from typing import Any
 
 from srl_agent.action_kinds import call_kind
 from srl_agent.config import Config, RewardConfig
-from srl_agent.domain import Scorer, StepSets
+from srl_agent.config_load import read_options
+from srl_agent.domain import NoOptions, Scorer, StepSets
 from srl_agent.floors import reward_floors
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE, FormatError, Violation, format_output
 from srl_agent.rewards import WHOLE_CALLS, build_reward
@@ -48,6 +49,7 @@ class SweDomain:
 
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
         """See `Domain`, `srl_agent.step_sets.load_step_data` and `srl_agent.whole_episodes`."""
+        read_options(config, NoOptions)
         return self.sets_of(config, load_step_data(config.data, SYSTEM_PROMPT, count_tokens), count_tokens)
 
     def sets_of(self, config: Config, data: StepData, count_tokens: Callable[[str], int]) -> StepSets:

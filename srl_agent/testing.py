@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config
 
 from srl_agent.config import Config
-from srl_agent.domain import Score, Scorer, StepKey, StepSets, only_steps
+from srl_agent.config_load import read_options
+from srl_agent.domain import NoOptions, Score, Scorer, StepKey, StepSets, only_steps
 from srl_agent.play import OneTurn, Request, Rollout
 from trajectories.records import Message, StepExample
 
@@ -80,6 +81,7 @@ class ToyDomain:
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
         """Twelve training steps and three held-out ones."""
         only_steps(config)
+        read_options(config, NoOptions)
         steps = [_toy_step(index) for index in range(15)]
         return StepSets(steps[:12], steps[12:], ("toy steps",), "toy")
 

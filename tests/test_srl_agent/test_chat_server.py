@@ -11,22 +11,23 @@ from typing import Any
 import pytest
 from chat_endpoint import Reply, completion, endpoint
 
+from srl_agent.answers import Answer, Prompt
 from srl_agent.chat_server import ChatServer, Server, with_reasoning
 from srl_agent.errors import ModelError
-from srl_agent.evaluation import Answer
-from trajectories.records import Message, StepExample
+from trajectories.records import Message
 
 
-def steps(count: int) -> list[StepExample]:
-    return [
-        StepExample((Message("user", f"task {n}"),), "x", "", f"task-{n}", f"run-{n}", 1, 2, "test", None)
-        for n in range(count)
-    ]
+def prompts(count: int) -> list[Prompt]:
+    return [(Message("user", f"task {n}"),) for n in range(count)]
 
 
-def ask(url: str, some: Sequence[StepExample], rollouts: int = 1, key: str = "", **server: Any) -> list[list[Answer]]:
+def ask(url: str, some: Sequence[Prompt], rollouts: int = 1, key: str = "", **server: Any) -> list[list[Answer]]:
+    told: dict[int, list[Answer]] = {}
+    seeds = [5 + number * rollouts for number in range(len(some))]
     chosen = replace(Server(url, "m", {"temperature": 1.0}, backoff=0.0), **server)
-    return ChatServer(chosen, seed=5, key=key)(some, rollouts, lambda done: None)
+    found = ChatServer(chosen, key=key)(some, rollouts, seeds, told.__setitem__)
+    assert [told[number] for number in range(len(some))] == found
+    return found
 
 
 def echo(body: dict[str, Any]) -> Reply:
@@ -39,15 +40,15 @@ def in_turn(*replies: Reply) -> Callable[[dict[str, Any]], Reply]:
     return lambda body: next(left, replies[-1])
 
 
-def test_answers_come_back_in_the_order_of_the_steps_each_with_its_own_seed() -> None:
+def test_answers_come_back_in_the_order_of_the_prompts_each_with_its_own_seed() -> None:
     with endpoint(echo) as server:
-        answers = ask(server.url, steps(5), rollouts=2, concurrency=4)
+        answers = ask(server.url, prompts(5), rollouts=2, concurrency=4)
     assert [answer.text for group in answers for answer in group] == [f"task {n // 2} seed {5 + n}" for n in range(10)]
 
 
 def test_the_request_is_that_of_the_protocol() -> None:
     with endpoint(echo) as server:
-        ask(server.url, steps(1), key="secret", request={"temperature": 0.5, "max_tokens": None})
+        ask(server.url, prompts(1), key="secret", request={"temperature": 0.5, "max_tokens": None})
     ((path, headers, body),) = server.requests
     messages = [{"role": "user", "content": "task 0"}]
     assert (path, headers["Authorization"]) == ("/v1/chat/completions", "Bearer secret")
@@ -57,13 +58,13 @@ def test_the_request_is_that_of_the_protocol() -> None:
 @pytest.mark.parametrize("ending", ["", "/", "/chat/completions"])
 def test_the_url_may_be_given_in_each_usual_form(ending: str) -> None:
     with endpoint(echo) as server:
-        ask(server.url + ending, steps(1))
+        ask(server.url + ending, prompts(1))
     assert server.requests[0][0] == "/v1/chat/completions"
 
 
 def test_no_key_means_no_authorization_header() -> None:
     with endpoint(echo) as server:
-        ask(server.url, steps(1))
+        ask(server.url, prompts(1))
     assert "Authorization" not in server.requests[0][1]
 
 
@@ -80,7 +81,7 @@ def test_as_many_requests_are_under_way_as_allowed_and_no_more() -> None:
         return echo(body)
 
     with endpoint(answer) as server:
-        ask(server.url, steps(9), concurrency=3)
+        ask(server.url, prompts(9), concurrency=3)
     assert most[0] == 3
 
 
@@ -90,20 +91,20 @@ TRANSIENT = [Reply(429, {"error": "slow down"}), Reply(500, "oops"), Reply(503, 
 @pytest.mark.parametrize("reply", TRANSIENT)
 def test_what_may_pass_is_tried_again(reply: Reply) -> None:
     with endpoint(in_turn(reply, reply, completion("at last"))) as server:
-        assert ask(server.url, steps(1), retries=2)[0][0].text == "at last"
+        assert ask(server.url, prompts(1), retries=2)[0][0].text == "at last"
     assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("reply", TRANSIENT)
 def test_what_does_not_pass_is_an_error_that_names_the_url_and_the_tries(reply: Reply) -> None:
     with endpoint(lambda body: reply) as server, pytest.raises(ModelError, match=r"/v1/chat/completions: .* 3 times"):
-        ask(server.url, steps(1), retries=2)
+        ask(server.url, prompts(1), retries=2)
     assert len(server.requests) == 3
 
 
 def test_the_server_says_how_long_to_wait() -> None:
     with endpoint(in_turn(Reply(429, "", {"Retry-After": "0"}), completion("ok"))) as server:
-        assert ask(server.url, steps(1), backoff=1e6)[0][0].text == "ok"
+        assert ask(server.url, prompts(1), backoff=1e6)[0][0].text == "ok"
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
@@ -111,7 +112,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with pytest.raises(ModelError, match=rf"{url}/chat/completions: cannot be reached"):
-            ask(url, steps(1), retries=1)
+            ask(url, prompts(1), retries=1)
 
 
 def test_an_answer_that_does_not_come_is_a_time_out() -> None:
@@ -124,7 +125,7 @@ def test_an_answer_that_does_not_come_is_a_time_out() -> None:
     with endpoint(hang) as server:
         try:
             with pytest.raises(ModelError, match=r"no answer within 0\.05 s \(--timeout\)"):
-                ask(server.url, steps(1), timeout=0.05, retries=0)
+                ask(server.url, prompts(1), timeout=0.05, retries=0)
         finally:
             ended.set()
 
@@ -142,13 +143,13 @@ def test_an_answer_that_does_not_come_is_a_time_out() -> None:
 )
 def test_what_another_try_would_not_mend_is_said_at_once(reply: Reply, words: str) -> None:
     with endpoint(lambda body: reply) as server, pytest.raises(ModelError, match=words):
-        ask(server.url, steps(1))
+        ask(server.url, prompts(1))
     assert len(server.requests) == 1
 
 
 def test_an_error_does_not_show_the_key() -> None:
     with endpoint(lambda body: Reply(401, {"error": "bad key"})) as server, pytest.raises(ModelError) as raised:
-        ask(server.url, steps(1), key="secret")
+        ask(server.url, prompts(1), key="secret")
     assert "secret" not in str(raised.value)
 
 
@@ -157,13 +158,13 @@ def test_the_first_failure_ends_the_others() -> None:
         return Reply(400, {"error": "no"}) if body["messages"][0]["content"] == "task 0" else echo(body)
 
     with endpoint(answer) as server, pytest.raises(ModelError, match="status 400"):
-        ask(server.url, steps(50), concurrency=1)
+        ask(server.url, prompts(50), concurrency=1)
     assert len(server.requests) == 1
 
 
 def test_length_and_cut_are_what_the_server_says() -> None:
     with endpoint(in_turn(completion("a", "length", 12), completion("b"))) as server:
-        answers = ask(server.url, steps(2), concurrency=1)
+        answers = ask(server.url, prompts(2), concurrency=1)
     assert answers == [[Answer("a", 12, True)], [Answer("b", 7, False)]]
 
 
@@ -186,4 +187,4 @@ def test_reasoning_that_the_server_took_out_is_put_back(message: dict[str, Any],
 @pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://x/v1", "v1"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(ModelError, match="--server: expected a URL"):
-        ChatServer(Server(url, "m"), seed=0)
+        ChatServer(Server(url, "m"))

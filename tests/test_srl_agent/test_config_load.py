@@ -18,9 +18,11 @@ from srl_agent.config_load import (
     load_config,
     parse_yaml,
     preset_names,
+    read_options,
     read_preset,
     validate,
 )
+from srl_agent.domain import NoOptions
 from srl_agent.errors import ConfigError
 
 
@@ -213,3 +215,30 @@ def test_every_setting_says_what_it_means() -> None:
         if not field.description and not (isinstance(field.annotation, type) and issubclass(field.annotation, Section))
     ]
     assert missing == []
+
+
+class Own(Section):
+    """A domain's settings."""
+
+    titles: bool = True
+
+
+def test_a_domain_s_own_settings_stand_under_options(settings: Any) -> None:
+    config = load_config(file=settings("options: {titles: false}"))
+    assert read_options(config, Own) == Own(titles=False)
+    assert read_options(load_config(overrides=[("options.titles", "off")]), Own) == Own(titles=False)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "words"),
+    [
+        (Own, "title", "1", "unknown key 'options.title'; did you mean 'options.titles'?"),
+        (Own, "xyz", "1", "unknown key 'options.xyz'; there are options.titles"),
+        (Own, "titles", "12", "options.titles: expected a valid boolean"),
+        (NoOptions, "titles", "1", "the domain 'swe' has no settings of its own"),
+    ],
+)
+def test_a_wrong_setting_of_a_domain_is_named(section: type[Section], key: str, value: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_options(load_config(overrides=[(f"options.{key}", value)]), section)
+    assert words in str(error.value)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from chat_endpoint import Reply, completion, endpoint
 
+from srl_agent.answers import Answer
 from srl_agent.cli import main
 from srl_agent.config import Config
 from srl_agent.domain import Score
-from srl_agent.evaluation import Answer, score_answers, summary
+from srl_agent.evaluation import score_answers, summary
 from srl_agent.swe import SweDomain
 from srl_agent.testing import save_tiny
 from trajectories.records import Action, StepExample

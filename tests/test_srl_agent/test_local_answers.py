@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import GenerationConfig
 
+from srl_agent.answers import Sampling
 from srl_agent.config import Config
 from srl_agent.local_answers import LocalModel
 from srl_agent.rollout import end_tokens
@@ -22,12 +23,13 @@ def test_an_output_ends_with_the_tokenizer_s_end_or_one_of_the_model_s(own: obje
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_same_seed_gives_the_same_answers_in_the_order_of_the_steps(tmp_path: Path, dtype: str) -> None:
-    settings = {"model": {"name": str(save_tiny(tmp_path)), "dtype": dtype}, "srl": {"max_completion_tokens": 5}}
-    config = Config.model_validate(settings)
-    model, steps = LocalModel(config, byte_tokenizer(), "cpu"), ToyDomain().load_steps(config, len).train
+    model = LocalModel(str(save_tiny(tmp_path)), dtype, byte_tokenizer(), "cpu", Sampling(1.0, 5))
+    prompts = [step.prompt for step in ToyDomain().load_steps(Config(), len).train]
     told: list[int] = []
-    answers = model(steps, 7, told.append)
+    answers = model(prompts, 7, [0] * 12, lambda number, group: told.append(number))
     assert [len(group) for group in answers] == [7] * 12
-    assert told == [63, 84]  # at most 64 sequences at once, groups whole
-    assert answers == model(steps, 7, told.append)
+    assert told == list(range(12))
+    assert answers == model(prompts, 7, [0] * 12, lambda number, group: None)
+    first = model(prompts[: model.together // 7], 7, [0] * 9, lambda number, group: None)
+    assert first == answers[:9]  # as many as are drawn together, asked again, are the same
     assert {answer.cut for group in answers for answer in group if answer.tokens == 5 and answer.text} >= {True}

@@ -6,11 +6,11 @@ The parser of all data commands, and nothing else: each command is one module be
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from srl_agent.commands import executing
+from srl_agent.domains import add_domain_commands, domain_commands, load
 
 COMMANDS = {
     "convert": "srl_agent.commands.data.convert:convert",
@@ -33,12 +33,14 @@ def add_parser(subparsers: Any) -> None:
     _add_steps(commands.add_parser("steps", help="episodes to training and held-out steps, with reward floors"))
     _add_compare(commands.add_parser("compare", help="execute sampled actions beside the expert's in sandboxes"))
     _add_export(commands.add_parser("export", help="rows for other trainers: TRL, pivot rows, ATIF, step rows"))
+    add_domain_commands("data", commands)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the data command that was parsed; the exit status. Raises SrlError, ParseError and OSError."""
-    module, _, name = COMMANDS[args.data_command].partition(":")
-    command: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(module), name)
+    own = domain_commands("data")
+    path = own[args.data_command].run if args.data_command in own else COMMANDS[args.data_command]
+    command: Callable[[argparse.Namespace], int] = load(path)
     return command(args)
 
 

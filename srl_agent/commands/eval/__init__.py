@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from srl_agent.commands.settings import add_settings
+from srl_agent.domains import add_domain_commands, domain_commands, load
 from srl_agent.errors import ConfigError
 
 COMMANDS = {"steps": "srl_agent.commands.eval.steps:steps", "swebench-verified": ""}
@@ -24,17 +24,19 @@ def add_parser(subparsers: Any) -> None:
     commands = parser.add_subparsers(dest="eval_command", metavar="COMMAND", required=True)
     _add_steps(commands.add_parser("steps", help="reward on held-out expert steps, without training"))
     commands.add_parser("swebench-verified", help="issues resolved on SWE-bench Verified (not built yet)")
+    add_domain_commands("eval", commands)
 
 
 def run(args: argparse.Namespace, resolve: Resolve) -> int:
     """Run the command that was parsed; the exit status. Raises SrlError, ParseError and OSError."""
-    module, _, name = COMMANDS[args.eval_command].partition(":")
-    if not module:
+    own = domain_commands("eval")
+    path = own[args.eval_command].run if args.eval_command in own else COMMANDS[args.eval_command]
+    if not path:
         raise ConfigError(
             f"eval {args.eval_command}: not built yet; until then `srl-agent eval steps` gives the reward of a model "
             "on held-out steps"
         )
-    command: Callable[[argparse.Namespace, Resolve], int] = getattr(importlib.import_module(module), name)
+    command: Callable[[argparse.Namespace, Resolve], int] = load(path)
     return command(args, resolve)
 
 
@@ -45,8 +47,13 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser, "score on")
     parser.add_argument("--data", metavar="PATH", help="expert episodes; sets data.path")
+    add_asking(parser, "outputs.jsonl and summary.json")
+
+
+def add_asking(parser: argparse.ArgumentParser, gets: str) -> None:
+    """The options of what asks a model and writes into a directory, which `gets` these files."""
     parser.add_argument("--seed", metavar="N", help="of sampling; sets seed")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="gets outputs.jsonl and summary.json")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"gets {gets}")
     server = parser.add_argument_group("a server", "the key is taken from the environment: OPENAI_API_KEY")
     server.add_argument("--server", metavar="URL", help="OpenAI-compatible, such as http://localhost:8000/v1")
     server.add_argument("--server-model", metavar="NAME", help="the model's name there")

@@ -1,0 +1,54 @@
+"""What a model is to an evaluation: prompts in, outputs out, each handed on as soon as it is there; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trajectories.records import Message
+
+Prompt = Sequence[Message]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One output of a model."""
+
+    text: str
+    """Special tokens kept where the engine shows them, the end token cut off."""
+    tokens: int
+    """Its length; 0 where a server does not say."""
+    cut: bool
+    """Whether it stopped at the limit on its length."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How outputs are drawn."""
+
+    temperature: float
+    """0 takes the likeliest token each time."""
+    max_tokens: int
+    """Longest output."""
+
+
+Done = Callable[[int, list[Answer]], None]
+"""Hears the number of a prompt, and all of its outputs."""
+
+
+class Answerer(Protocol):
+    """What samples outputs: a model on this machine, or a server."""
+
+    together: int
+    """Outputs that are drawn with one seed, and so depend on which others they are drawn with: as many prompts at a
+    time have to be asked again for the same outputs. 0 where each prompt stands for itself."""
+
+    def __call__(
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+    ) -> list[list[Answer]]:
+        """`rollouts` outputs for each prompt, in order; `done` hears of each prompt as soon as it has them.
+
+        `seeds` has one for each prompt; where outputs are drawn together, the first is that of all.
+        """
+        ...

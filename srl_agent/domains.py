@@ -1,0 +1,45 @@
+"""The dict of domains, and the commands that their packages add to `srl-agent eval` and `srl-agent data`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DOMAINS = {"swe": "srl_agent.swe:SweDomain", "math": "math_track:MathDomain"}
+"""Names of the command line to import paths; a full import path `package.module:Class` is accepted too."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a domain; what it names is imported when it is needed."""
+
+    help: str
+    """One line for `--help`."""
+    options: str
+    """Import path of a function (parser, name of the command) that adds its options and imports nothing heavy."""
+    run: str
+    """Import path of a function (args, resolve) -> exit status under `eval`, (args) under `data`."""
+
+
+def domain_commands(group: str) -> dict[str, Command]:
+    """Name to command: what the packages of the domains have in `COMMANDS[group]`."""
+    found: dict[str, Command] = {}
+    for path in DOMAINS.values():
+        package = importlib.import_module(path.partition(":")[0].partition(".")[0])
+        commands: Mapping[str, Mapping[str, Command]] = getattr(package, "COMMANDS", {})
+        found |= commands.get(group, {})
+    return found
+
+
+def add_domain_commands(group: str, subparsers: Any) -> None:
+    """Add the parsers of a group's commands to what `ArgumentParser.add_subparsers` returned."""
+    for name, command in domain_commands(group).items():
+        load(command.options)(subparsers.add_parser(name, help=command.help), name)
+
+
+def load(path: str) -> Any:
+    """What an import path `package.module:name` names."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

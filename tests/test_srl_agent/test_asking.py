@@ -1,0 +1,78 @@
+"""Asking many prompts: what a stopped process has is kept, and the rest is drawn as if it had never been stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from srl_agent.answers import Answer, Done, Prompt
+from srl_agent.asking import ANSWERS, Question, ask_all, settle
+from srl_agent.errors import ConfigError
+from trajectories.records import Message
+
+QUESTIONS = [Question(f"q{number}", [Message("user", f"prompt {number}")]) for number in range(7)]
+
+
+class Stopped(Exception):
+    """What ends the process in the middle."""
+
+
+class Dice:
+    """Draws numbers: with one seed a block, or one a prompt; stops before the prompt of number `stop`."""
+
+    def __init__(self, together: int, stop: int = -1) -> None:
+        self.together, self.stop, self.asked = together, stop, 0
+
+    def __call__(
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+    ) -> list[list[Answer]]:
+        found = []
+        luck = Random(seeds[0])
+        for place, prompt in enumerate(prompts):
+            if self.asked == self.stop:
+                raise Stopped
+            luck = luck if self.together else Random(seeds[place])
+            found.append([Answer(f"{prompt[0].content}: {luck.random()}", 1, False) for _ in range(rollouts)])
+            done(place, found[-1])
+            self.asked += 1
+        return found
+
+
+@pytest.mark.parametrize("together", [0, 1, 4, 64])
+@pytest.mark.parametrize("stop", [0, 1, 3, 6])
+def test_a_stopped_evaluation_goes_on_to_the_same_answers(tmp_path: Path, together: int, stop: int) -> None:
+    whole = ask_all(lambda: Dice(together), QUESTIONS, 2, 5, tmp_path / "whole", lambda count: None)
+    with pytest.raises(Stopped):
+        ask_all(lambda: Dice(together, stop), QUESTIONS, 2, 5, tmp_path / "cut", lambda count: None)
+    told: list[int] = []
+    assert ask_all(lambda: Dice(together), QUESTIONS, 2, 5, tmp_path / "cut", told.append) == whole
+    assert (told[0], told[-1]) == (stop, 7)
+    assert len((tmp_path / "cut" / ANSWERS).read_text().splitlines()) == 7
+
+
+def test_a_line_that_a_kill_has_cut_is_asked_again(tmp_path: Path) -> None:
+    whole = ask_all(lambda: Dice(0), QUESTIONS, 2, 5, tmp_path, lambda count: None)
+    path = tmp_path / ANSWERS
+    path.write_text(path.read_text()[:-20])
+    model = Dice(0)
+    assert ask_all(lambda: model, QUESTIONS, 2, 5, tmp_path, lambda count: None) == whole
+    assert model.asked == 1
+
+
+def test_nothing_is_asked_and_no_model_made_where_all_is_there(tmp_path: Path) -> None:
+    whole = ask_all(lambda: Dice(4), QUESTIONS, 2, 5, tmp_path, lambda count: None)
+
+    def refuse() -> Dice:
+        raise AssertionError("made")
+
+    assert ask_all(refuse, QUESTIONS, 2, 5, tmp_path, lambda count: None) == whole
+
+
+def test_a_folder_with_the_answers_of_something_else_is_refused(tmp_path: Path) -> None:
+    settle(tmp_path, {"model": "a", "seed": 1})
+    settle(tmp_path, {"model": "a", "seed": 1})
+    with pytest.raises(ConfigError, match=r"model 'a', and this is 'b'"):
+        settle(tmp_path, {"model": "b", "seed": 1})
