@@ -1,0 +1,1 @@
+"""What the domain adds to the command line, a module a command; `options` has their options and imports nothing heavy."""

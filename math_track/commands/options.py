@@ -1,0 +1,1 @@
+"""The options of the domain's commands; see `srl_agent.domains.Command`."""

@@ -1,0 +1,1 @@
+"""The bundled problems, and what makes them."""
