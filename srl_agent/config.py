@@ -188,6 +188,9 @@ class EvalConfig(Section):
     evaluation is kept, and the next stage starts from it."""
     rollouts: int = Field(1, ge=1)
     """Outputs sampled for each held-out step at the training temperature."""
+    tasks: int = Field(0, ge=0)
+    """Held-out tasks that the sft and srl stages play to their end at each evaluation, evenly spread, under the limits
+    of `rlvr`; 0 for none. For swe each takes sandboxes and runs the task's tests."""
 
 
 class TrainerConfig(Section):

@@ -132,7 +132,9 @@ METHODS = ("load_steps", "scorer", "floors", "supervised_target", "action_kind")
 def tasks_of(domain: Domain, config: Config) -> PlaysTasks:
     """The domain as one whose tasks can be played. ConfigError where they cannot."""
     if not all(callable(getattr(domain, name, None)) for name in ("problems", "player")):
-        raise ConfigError(f"stages: rlvr plays tasks to their end, which domain '{config.domain}' does not offer")
+        raise ConfigError(
+            f"stages, eval.tasks: domain '{config.domain}' does not offer tasks to be played to their end"
+        )
     return cast(PlaysTasks, domain)
 
 

@@ -24,7 +24,7 @@ SHOWN = 3
 
 def sandbox_line(config: Config) -> str:
     """For the terminal: which backend is used and why, or why none. ConfigError where one is needed and none works."""
-    if config.reward.name not in EXECUTED and "rlvr" not in config.stages:
+    if config.reward.name not in EXECUTED and "rlvr" not in config.stages and not config.eval.tasks:
         return "none: these stages compare with recorded actions and run no command"
     name, backend, why = _chosen(config.sandbox.backend)
     return f"{name} ({why}), {config.sandbox.workers} actions at once; {backend.isolation()}"

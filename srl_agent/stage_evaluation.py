@@ -74,8 +74,9 @@ class Evaluation:
         self.trainer.hooks.track(self.trainer, record)
         solved = f"solved {figures['solved']:.3f}, " if "solved" in figures else ""
         what = "places to begin" if solved else "expert steps"
+        played = f", {figures['tasks_solved']:.1%} of the held-out tasks solved" if "tasks_solved" in figures else ""
         self.context.progress.say(
             f"held-out after {step} steps: {solved}reward {figures['reward']:.3f} +- {figures['reward_stderr']:.3f}, "
             f"exact {figures['exact_match']:.3f}, format errors {figures['format_error_rate']:.3f} "
-            f"({len(self.context.steps.held_out)} {what} x {self.context.config.eval.rollouts})"
+            f"({len(self.context.steps.held_out)} {what} x {self.context.config.eval.rollouts}){played}"
         )

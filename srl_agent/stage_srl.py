@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from srl_agent.held_out import held_out_metrics
+from srl_agent.held_out_tasks import held_out_tasks
 from srl_agent.stage_evaluation import Evaluation
 from srl_agent.stage_grpo import run_groups
 from srl_agent.stages import StageContext
@@ -23,21 +24,17 @@ def run_srl(context: StageContext, weights: str) -> None:
 
 
 def evaluation_of_steps(context: StageContext, trainer: Any, reward: StepReward) -> Evaluation:
-    """The mean reward on the held-out steps, for a stage whose trainer can `sample`."""
-    config, state = context.config, trainer.accelerator
-    return Evaluation(
-        context,
-        trainer,
-        lambda: held_out_metrics(
-            trainer.sample,
-            reward,
-            context.steps.held_out,
-            config.eval.rollouts,
-            config.seed,
-            state.process_index,
-            state.num_processes,
-        ),
-    )
+    """The mean reward on the held-out steps, for a stage whose trainer can `sample`; with `eval.tasks` the share of
+    held-out tasks solved, too."""
+    config, state, tasks = context.config, trainer.accelerator, held_out_tasks(context, reward.ends)
+
+    def figures() -> dict[str, float]:
+        rank, world = state.process_index, state.num_processes
+        steps, rollouts = context.steps.held_out, config.eval.rollouts
+        found = held_out_metrics(trainer.sample, reward, steps, rollouts, config.seed, rank, world)
+        return {**found, **(tasks.solved(context, trainer) if tasks else {})}
+
+    return Evaluation(context, trainer, figures)
 
 
 def step_reward(context: StageContext) -> StepReward:

@@ -200,6 +200,8 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         """As `SrlTrainer.sample`, with the settings of the srl stage."""
+        if not prompts:  # other processes have some, and this one takes part in what they gather
+            return self.sample([[self.processing_class.pad_token_id]], rollouts)[:0]
         srl = self.settings.srl
         ends = end_tokens(self.model, self.processing_class)
         return sample_with(self, prompts, rollouts, srl.temperature, srl.max_completion_tokens, ends)

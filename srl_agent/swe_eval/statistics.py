@@ -39,4 +39,4 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p value of McNemar's exact test: that what only one of two has is as often the first's."""
     trials = only_first + only_second
     tail = sum(comb(trials, count) for count in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**trials)
+    return min(1.0, 2 * tail / (1 << trials))

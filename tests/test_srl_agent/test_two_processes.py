@@ -28,6 +28,7 @@ SETTINGS = {
     "srl.dynamic_sampling.max_refills": 20,
     "srl.dynamic_sampling.eps": 0.03,  # the processes keep unlike numbers of groups, and carry some over
     "srl.dynamic_sampling.max_oversampling": 3,
+    "eval.tasks": 3,
     "trainer.threads": 1,
 }
 
@@ -75,6 +76,14 @@ def test_two_processes_fill_one_batch_and_write_one_run(shared: tuple[Path, str]
         groups = [json.loads(line) for line in (run / f"samples/srl-{row['step']:06d}.jsonl").read_text().splitlines()]
         assert row["srl/kept_ratio"] == sum(group["kept"] for group in groups) / len(groups)
         assert len(groups) % 2 == 0  # both processes sample as many
+
+
+def test_both_stages_play_the_held_out_tasks_at_each_evaluation(shared: tuple[Path, str]) -> None:
+    rows = [json.loads(line) for line in (shared[0] / "metrics.jsonl").read_text().splitlines()]
+    solved = [(row["stage"], row["step"], row["held_out/tasks_solved"]) for row in rows if "held_out/reward" in row]
+    assert [place for *place, _ in solved] == [["sft", 0], ["sft", 1], ["srl", 0], ["srl", 4]]
+    assert all(3 * share == round(3 * share) for _, _, share in solved)  # of three, whatever the processes
+    assert "of the held-out tasks solved" in shared[1]
 
 
 def test_the_shared_pass_reduces_gradients_over_processes_as_the_plain_one_does(shared: tuple[Path, str]) -> None:
