@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="", help="expert episodes; the bundled set if left out")
     parser.add_argument("--model", default="smollm2-135m")
-    parser.add_argument("--prompts", type=int, default=8, help="steps of the episode, which are a batch")
+    parser.add_argument("--prompts", type=int, default=6, help="steps of the episode, which are a batch")
     parser.add_argument("--rollouts", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=64, help="longest output")
     parser.add_argument("--prompt-tokens", type=int, default=4096)
@@ -102,7 +102,9 @@ def build(args: argparse.Namespace, config: Any, folder: Path) -> Any:
     tokenizer = load_tokenizer(config.model.name)
     steps = SweDomain().load_steps(config, token_counter(tokenizer)).train
     names = [step.traj_id for step in steps]
-    longest = next(name for name in names if names.count(name) >= args.prompts)
+    longest = next((name for name in names if names.count(name) >= args.prompts), None)
+    if longest is None:
+        raise SystemExit(f"no episode has {args.prompts} steps of these prompts' lengths; lower --prompts")
     rows = training_rows([step for step in steps if step.traj_id == longest][: args.prompts])
     common = {
         "model": load_policy(config.model.name),
