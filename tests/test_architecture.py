@@ -26,6 +26,8 @@ LIGHT_MODULES = (
     "srl_agent.config",
     "srl_agent.config_load",
     "srl_agent.cli",
+    "srl_agent.swe_eval.harness",
+    "srl_agent.swe_eval.reports",
 )
 HEAVY = ("torch", "transformers", "trl", "datasets", "accelerate")
 PARSERS = {"msgspec", "backports", "compression", "datasketch", "tree_sitter", "tree_sitter_bash"}

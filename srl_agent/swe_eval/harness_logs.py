@@ -1,0 +1,106 @@
+"""What the harness's own files say of one prediction; its progress bar and its count of errors are not believed.
+
+Files and messages are those of swebench 5.0.2 (harness/run_evaluation.py, harness/grading.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from srl_agent.swe_eval.records import Status, Verdict
+
+REPORT, PATCH, LOG = "report.json", "patch.diff", "run_instance.log"
+_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - (?:INFO|ERROR) - "
+_NOT_APPLIED = re.compile(_STAMP + r">>>>> Patch Apply Failed:\n(?P<said>(?:(?!\d{4}-\d\d-\d\d ).*\n)*)", re.MULTILINE)
+_TIMED_OUT = re.compile(
+    r"^swebench\.harness\.utils\.EvaluationError: .*\bTest timed out after (\d+) seconds", re.MULTILINE
+)
+_SECONDS = re.compile(_STAMP + r"Test runtime: ([\d_]+\.\d+) seconds", re.MULTILINE)
+_TROUBLE = re.compile(
+    r"^(?:\d{4}-\d\d-\d\d \S+ - ERROR - (?P<logged>.+)|(?P<raised>[\w.]+(?:Error|Exception|NotFound|Timeout)\b.*))$",
+    re.MULTILINE,
+)
+SHOWN = 300
+"""Characters of a message that are kept."""
+
+
+def settled(folder: Path, instance_id: str, patch: str) -> Verdict | None:
+    """The verdict in a folder of the harness's logs, whatever became of the run around it.
+
+    None where there is none for this patch: not begun, cut off in the middle, or ended by the environment, which
+    `trouble` tells.
+    """
+    if _text(folder / PATCH) != patch:
+        return None
+    log = _text(folder / LOG)
+    seconds = _seconds(log)
+    report = _report(folder, instance_id)
+    if report is not None:
+        return None if report.get("infra_failure") else _graded(instance_id, report, seconds)
+    if found := _NOT_APPLIED.search(log):
+        return Verdict(instance_id, Status.NOT_APPLIED, _short(found["said"]), seconds=seconds)
+    if found := _TIMED_OUT.search(log):
+        return Verdict(instance_id, Status.UNRESOLVED, f"the tests ran out of time ({found[1]} s)", seconds=seconds)
+    return None
+
+
+def trouble(folder: Path, instance_id: str) -> str:
+    """What kept the harness from a verdict, as far as its files tell; asked once it has ended."""
+    report = _report(folder, instance_id)
+    if report is not None and report.get("infra_failure"):
+        return f"the tests gave no result: {report.get('infra_failure_reason')}"
+    found = list(_TROUBLE.finditer(_text(folder / LOG)))
+    if found:
+        # The first cause; what follows is its way up, and troubles of the removal.
+        return _short(found[0]["logged"] or found[0]["raised"])
+    return "the harness ended without a word on it" if folder.is_dir() else "the harness did not begin it"
+
+
+def _report(folder: Path, instance_id: str) -> Mapping[str, Any] | None:
+    """The report; None where there is none, or one that a kill has cut."""
+    try:
+        report = json.loads(_text(folder / REPORT) or "null")
+    except ValueError:
+        return None
+    found = report.get(instance_id) if isinstance(report, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _graded(instance_id: str, report: Mapping[str, Any], seconds: float) -> Verdict:
+    if report.get("resolved") is True:
+        return Verdict(instance_id, Status.RESOLVED, harness_resolved=True, seconds=seconds)
+    tests = report.get("tests_status")
+    if not tests:
+        reason = report.get("infra_failure_reason")
+        detail = "no result of a test in the output" + (f" ({reason})" if reason else "")
+    else:
+        detail = ", ".join(
+            _count(tests, *names) for names in (("FAIL_TO_PASS", "pass"), ("PASS_TO_PASS", "still pass"))
+        )
+    return Verdict(instance_id, Status.UNRESOLVED, detail, seconds=seconds)
+
+
+def _count(tests: Mapping[str, Any], column: str, word: str) -> str:
+    good, bad = len(tests[column]["success"]), len(tests[column]["failure"])
+    return f"{good} of {good + bad} {column} {word}"
+
+
+def _seconds(log: str) -> float:
+    found = _SECONDS.search(log)
+    return float(found[1].replace("_", "")) if found else 0.0
+
+
+def _text(path: Path) -> str:
+    """The file with its line ends as they are; empty where there is none."""
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:SHOWN]
