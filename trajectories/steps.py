@@ -60,10 +60,8 @@ def make_steps(
     for k in range(1, len(rounds) + (1 if keep_last_step else 0)):
         if k in no_targets:
             continue
-        earliest = 0 if context.rounds is None else max(0, k - 1 - context.rounds)
-        latest = max(0, k - 2) if context.rounds is None else earliest
         # What did not fit before step k does not fit before step k+1, so the search goes on from there.
-        start = _first_round(opening, rounds[: k - 1], max(earliest, first), latest, fits)
+        start = _start(opening, rounds[: k - 1], context, fits, first)
         if start is None:
             dropped += 1
             continue
@@ -72,6 +70,25 @@ def make_steps(
             shortened += start > 0
         steps.append(_step(episode, k, _prompt(opening, rounds[start : k - 1]), rounds[k - 1][0].content))
     return StepsResult(tuple(steps), dropped, shortened)
+
+
+def next_prompt(
+    task: str,
+    turns: Sequence[Turn],
+    *,
+    context: Context,
+    system_prompt: str,
+    max_observation_chars: int,
+    fits: Fits | None = None,
+) -> tuple[Message, ...] | None:
+    """What a policy that has taken these turns is shown before its next step: the prompt that `make_steps` would make.
+
+    None where it does not fit even at its shortest.
+    """
+    opening = _opening(system_prompt, task)
+    rounds = [_round(turn, max_observation_chars) for turn in turns]
+    start = _start(opening, rounds, context, fits)
+    return None if start is None else _prompt(opening, rounds[start:])
 
 
 def cut_middle(text: str, most: int) -> str:
@@ -154,6 +171,19 @@ def _round(turn: Turn, max_observation_chars: int) -> tuple[Message, Message]:
 
 def _prompt(opening: list[Message], rounds: Sequence[tuple[Message, Message]]) -> tuple[Message, ...]:
     return (*opening, *(message for pair in rounds for message in pair))
+
+
+def _start(
+    opening: list[Message],
+    rounds: Sequence[tuple[Message, Message]],
+    context: Context,
+    fits: Fits | None,
+    first: int = 0,
+) -> int | None:
+    """The earliest round, from `first` on, that the prompt behind these rounds shows; None where none fits."""
+    earliest = 0 if context.rounds is None else max(0, len(rounds) - context.rounds)
+    latest = max(0, len(rounds) - 1) if context.rounds is None else earliest
+    return _first_round(opening, rounds, max(earliest, first), latest, fits)
 
 
 def _first_round(

@@ -16,7 +16,7 @@ from trajectories.errors import ParseError
 from trajectories.formats import read_episodes
 from trajectories.records import Episode, Message, Turn
 from trajectories.render import render_action
-from trajectories.steps import Fits, StepsResult, make_steps
+from trajectories.steps import Fits, StepsResult, make_steps, next_prompt
 
 
 def make(
@@ -149,6 +149,25 @@ def test_leaving_out_agrees_with_trying_every_start(lengths: list[int], budget: 
         tried = [whole.prompt[:2] + whole.prompt[2 + 2 * start :] for start in starts]
         expected += [prompt for prompt in tried if fits(prompt)][:1]
     assert [step.prompt for step in make(e, last=True, fits=fits).steps] == expected
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 60), max_size=8), st.integers(0, 400), st.sampled_from(["full", "window:1", "window:2"]))
+def test_a_policy_at_work_sees_the_prompts_of_training(lengths: list[int], budget: int, context: str) -> None:
+    turns = tuple(Turn("", bash("x"), "y" * length) for length in lengths)
+    fits = at_most(budget)
+    made = make(Episode("i", "t", "task", turns, None, ""), context, most=20, last=True, fits=fits)
+    trained = {step.step: step.prompt for step in made.steps}
+    for k in range(1, len(turns) + 1):
+        shown_now = next_prompt(
+            "task",
+            turns[: k - 1],
+            context=parse_context(context),
+            system_prompt="be good",
+            max_observation_chars=20,
+            fits=fits,
+        )
+        assert shown_now == trained.get(k)
 
 
 def test_a_long_observation_keeps_head_and_tail_and_says_what_was_cut() -> None:
