@@ -14,32 +14,12 @@ from dataclasses import dataclass
 from envs.base import Result, Sandbox
 from envs.errors import SandboxError
 from envs.listing import Unreadable
+from envs.repository import Base, Repository, find_base
 from envs.text_editor import Editor
 from trajectories.records import Action
 
 FORGETFUL = ("mini-swe-agent",)
 """Families (how their formats' names begin) whose agents start a new shell at the root for every command."""
-JUNK = ("__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", "*.egg-info")
-"""Never part of a patch: what running tests leaves behind."""
-
-_JUNK = " ".join(shlex.quote(f":(exclude,glob)**/{name}") for name in JUNK)
-PATCH_SECONDS = 120.0
-PATCH = r"""
-set -e -o pipefail
-rm -rf {scratch} {scratch}.patch
-trap 'rm -rf {scratch}' EXIT
-export HOME={scratch} GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 LC_ALL=C
-git init -q --bare --template= {scratch}
-printf '%s\n' {objects} > {scratch}/objects/info/alternates
-export GIT_DIR={scratch} GIT_WORK_TREE="$PWD"
-git read-tree {base}
-git add -u -- . {junk}
-# The new files, but for those of embedded repositories, which git would take as a link or refuse.
-mapfile -t -d '' embedded < <(find . -mindepth 2 -name .git -prune -printf ':(exclude,literal)%h\0')
-git add -A -- . {junk} "${{embedded[@]}}"
-git diff --cached --binary --no-color --no-ext-diff --no-textconv {base} > {scratch}.patch
-"""
-"""Makes a patch; `{scratch}` is a path that needs no quotes."""
 
 
 def keeps_shell(source: str) -> bool:
@@ -66,19 +46,28 @@ class Observation:
     """Whether the shell died and was replaced."""
     seconds: float = 0.0
     patch: str = ""
-    """What `submit` hands in; undecodable bytes as surrogates, for `encode(errors="surrogateescape")`."""
+    """What `submit` hands in."""
 
 
 class Toolbox:
     """The tools of one episode in one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, root: str = "/testbed", timeout: float = 60.0, *, keeps: bool = True) -> None:
-        """`keeps`: directory and variables go on from one bash command to the next, as most agents' do."""
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        root: str = "/testbed",
+        timeout: float = 60.0,
+        *,
+        keeps: bool = True,
+        base: Base | None = None,
+    ) -> None:
+        """`keeps`: directory and variables go on from one bash command to the next, as most agents' do. `base` is what
+        patches begin from; the commit that is checked out, where none is given."""
         self.sandbox, self.root, self.timeout, self.keeps = sandbox, root, timeout, keeps
         self.editor = Editor(sandbox, root)
         # Within the sandbox's files, so that a fork goes on in the same directory with the same variables.
         self.state_file = f"/tmp/.shell-{uuid.uuid4().hex[:12]}"
-        self._base, self._objects = self._find_base()
+        self._base = base or find_base(sandbox, root)
         if keeps:
             self._write_start()
 
@@ -102,6 +91,13 @@ class Toolbox:
             return tool(self, dict(action.arguments))
         except KeyError as error:
             return Observation(f"ERROR: {action.tool} needs the argument {error}.", 1)
+
+    def told(self, action: Action) -> str:
+        """What a policy sees of its action; for a tool that is not here, that there is none."""
+        try:
+            return self.do(action).text
+        except UnknownTool as error:
+            return f"ERROR: {error}"
 
     def bash(self, command: str) -> Observation:
         """Run a command where the last one left off, or at the root where nothing is kept."""
@@ -134,32 +130,11 @@ class Toolbox:
         )
 
     def patch(self) -> str:
-        """What changed since the base commit, new files and binary ones included, as `git diff` writes it.
-
-        Made with a repository of its own that only borrows the objects: neither the configuration nor the index that
-        the agent left decides. Files of repositories within the repository are left out unless the base has them.
-        Unreadable where it cannot be made, as when a file cannot be read or git's objects are gone.
+        """What changed since the base, new files and binary ones included, as `git diff` writes it; empty where there
+        is no history. Unreadable where it cannot be made; see `envs.repository`.
         """
-        if not self._base:
-            return ""
-        scratch = f"{self.state_file}.git"
-        script = PATCH.format(scratch=scratch, objects=shlex.quote(self._objects), base=self._base, junk=_JUNK)
-        result = self.sandbox.run(script, PATCH_SECONDS, cwd=self.root)
-        if result.exit_code:
-            raise Unreadable(f"the patch cannot be made in {self.root}: {result.output.strip()[-500:]}")
-        try:
-            return self.sandbox.read_file(f"{scratch}.patch").decode(errors="surrogateescape")
-        except OSError as error:
-            raise Unreadable(f"the patch of {self.root} cannot be read: {error}") from error
-
-    def _find_base(self) -> tuple[str, str]:
-        """The commit at the beginning and the folder of git's objects; empty where there is no history."""
-        # Repositories in images often belong to another user, which git refuses to look at.
-        git = "git -c safe.directory='*'"
-        script = f'{git} rev-parse -q --verify HEAD && cd "$({git} rev-parse --git-path objects)" && pwd -P'
-        result = self.sandbox.run(f"{{ {script}; }} 2> /dev/null", cwd=self.root)
-        base, _, objects = result.output.strip().partition("\n")
-        return ("", "") if result.exit_code else (base, objects)
+        base = self._base
+        return Repository(self.sandbox, self.root, base, f"{self.state_file}.git").patch() if base else ""
 
 
 def shown(result: Result, timeout: float) -> str:
