@@ -166,11 +166,14 @@ def episode_steps(
     )
 
 
+def without_surrogates(text: str) -> str:
+    """The text with lone surrogates as U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def encodable(episode: Episode) -> Episode:
     """The episode with lone surrogates, which JSON can hold and no tokenizer or table takes, as U+FFFD."""
-
-    def clean(text: str) -> str:
-        return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    clean = without_surrogates
 
     def clean_turn(turn: Turn) -> Turn:
         arguments = tuple((name, clean(value)) for name, value in turn.action.arguments)

@@ -10,7 +10,7 @@ from typing import Any
 from envs.outcome import judge
 from envs.pool import Pool
 from envs.task_tests import TaskTests
-from envs.toolbox import Toolbox, UnknownTool
+from envs.toolbox import Toolbox
 from envs.walks import Walks
 from srl_agent.config import RlvrConfig
 from srl_agent.domain import Score, StepKey
@@ -129,10 +129,7 @@ class SwePlayer:
 
     def _act(self, play: Play) -> bool:
         assert play.tools is not None and play.action is not None, "opened, and its output read"
-        try:
-            seen = play.tools.do(play.move(play.action)).text
-        except UnknownTool as error:
-            seen = f"ERROR: {error}"
+        seen = play.tools.told(play.move(play.action))
         answer = answer_ids(self.tokenizer, observation_text(seen, self.max_observation_chars))
         if self._room(play) - len(answer) < min(LEAST_ROOM, self.settings.max_completion_tokens):
             play.over = play.cut = True

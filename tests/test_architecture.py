@@ -28,6 +28,12 @@ LIGHT_MODULES = (
     "srl_agent.cli",
     "srl_agent.swe_eval.harness",
     "srl_agent.swe_eval.reports",
+    "srl_agent.scripted",
+    "srl_agent.patchers.agent",
+    "srl_agent.patchers.agentless",
+    "srl_agent.patchers.keep",
+    "srl_agent.patchers.oracle",
+    "srl_agent.patchers.places",
 )
 HEAVY = ("torch", "transformers", "trl", "datasets", "accelerate")
 PARSERS = {"msgspec", "backports", "compression", "datasketch", "tree_sitter", "tree_sitter_bash"}

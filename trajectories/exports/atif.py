@@ -19,10 +19,11 @@ def rows(episodes: Iterable[Episode], settings: ExportSettings) -> Iterator[dict
     `settings` is used: the trajectory is the expert's own.
     """
     for episode in episodes:
-        yield _trajectory(episode)
+        yield trajectory(episode)
 
 
-def _trajectory(episode: Episode) -> dict[str, Any]:
+def trajectory(episode: Episode) -> dict[str, Any]:
+    """The trajectory of one episode; ParseError where a call cannot be said in JSON."""
     turns = [_agent_step(episode, k) for k in range(1, len(episode.turns) + 1)]
     return {
         "schema_version": VERSION,
