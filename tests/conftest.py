@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Workers of pytest-xdist share the cores out among them: each would start as many threads as there are cores.
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[worker :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])] or cores)
+
 # A shared machine may be slow at any moment; what must be bounded has a test of its own.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
