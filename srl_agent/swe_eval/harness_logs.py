@@ -13,7 +13,7 @@ from typing import Any
 
 from srl_agent.swe_eval.records import Status, Verdict
 
-REPORT, PATCH, LOG = "report.json", "patch.diff", "run_instance.log"
+REPORT, PATCH, LOG, OUTPUT = "report.json", "patch.diff", "run_instance.log", "test_output.txt"
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - (?:INFO|ERROR) - "
 _NOT_APPLIED = re.compile(_STAMP + r">>>>> Patch Apply Failed:\n(?P<said>(?:(?!\d{4}-\d\d-\d\d ).*\n)*)", re.MULTILINE)
 _TIMED_OUT = re.compile(
@@ -24,6 +24,12 @@ _TROUBLE = re.compile(
     r"^(?:\d{4}-\d\d-\d\d \S+ - ERROR - (?P<logged>.+)|(?P<raised>[\w.]+(?:Error|Exception|NotFound|Timeout)\b.*))$",
     re.MULTILINE,
 )
+_ENVIRONMENT = re.compile(
+    r"No space left on device|Cannot allocate memory|OCI runtime exec failed|Resource temporarily unavailable"
+    r"|Read-only file system|Input/output error"
+)
+"""Beside the harness's own signs (harness/infra_failure.py), which know neither a full disk nor an engine's words. A
+patch can have its tests print them: it then is an error instead of unresolved, and no better off."""
 SHOWN = 300
 """Characters of a message that are kept."""
 
@@ -40,8 +46,8 @@ def settled(folder: Path, instance_id: str, patch: str) -> Verdict | None:
     seconds = _seconds(log)
     report = _report(folder, instance_id)
     if report is not None:
-        return None if report.get("infra_failure") else _graded(instance_id, report, seconds)
-    if found := _NOT_APPLIED.search(log):
+        return None if _environment(folder, report) else _graded(instance_id, report, seconds)
+    if (found := _NOT_APPLIED.search(log)) and not _ENVIRONMENT.search(found["said"]):
         return Verdict(instance_id, Status.NOT_APPLIED, _short(found["said"]), seconds=seconds)
     if found := _TIMED_OUT.search(log):
         return Verdict(instance_id, Status.UNRESOLVED, f"the tests ran out of time ({found[1]} s)", seconds=seconds)
@@ -51,12 +57,14 @@ def settled(folder: Path, instance_id: str, patch: str) -> Verdict | None:
 def trouble(folder: Path, instance_id: str) -> str:
     """What kept the harness from a verdict, as far as its files tell; asked once it has ended."""
     report = _report(folder, instance_id)
-    if report is not None and report.get("infra_failure"):
-        return f"the tests gave no result: {report.get('infra_failure_reason')}"
-    found = list(_TROUBLE.finditer(_text(folder / LOG)))
-    if found:
-        # The first cause; what follows is its way up, and troubles of the removal.
-        return _short(found[0]["logged"] or found[0]["raised"])
+    if report is not None and (reason := _environment(folder, report)):
+        return f"the tests gave no result: {reason}"
+    log = _text(folder / LOG)
+    if found := _NOT_APPLIED.search(log):
+        return f"the patch could not be applied: {_short(found['said'])}"
+    # The first cause; what follows is its way up, and troubles of the removal.
+    if found := _TROUBLE.search(log):
+        return _short(found["logged"] or found["raised"])
     return "the harness ended without a word on it" if folder.is_dir() else "the harness did not begin it"
 
 
@@ -68,6 +76,16 @@ def _report(folder: Path, instance_id: str) -> Mapping[str, Any] | None:
         return None
     found = report.get(instance_id) if isinstance(report, dict) else None
     return found if isinstance(found, dict) else None
+
+
+def _environment(folder: Path, report: Mapping[str, Any]) -> str:
+    """What kept the tests from any result, where that is not the patch's; empty where it may be, or there is one."""
+    if report.get("resolved") is True or report.get("tests_status"):
+        return ""
+    if report.get("infra_failure"):
+        return str(report.get("infra_failure_reason"))
+    found = _ENVIRONMENT.search(_text(folder / OUTPUT))
+    return found[0] if found else ""
 
 
 def _graded(instance_id: str, report: Mapping[str, Any], seconds: float) -> Verdict:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from srl_agent.errors import ScoreError
+from envs.docker_engine import engine_name
+from srl_agent.errors import ConfigError, ScoreError
 from srl_agent.swe_eval.harness_logs import settled
 from srl_agent.swe_eval.records import Task, Verdict
 
@@ -68,6 +69,11 @@ class Settings:
     """Whether images that are not here are fetched from their registry."""
     unsafe_daemon: bool = False
     """Whether patches may be run on an engine from which they may reach the host."""
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "timeout", "attempts"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} for the harness; expected 1 or more")
 
 
 @contextlib.contextmanager
@@ -169,10 +175,10 @@ def _arguments(run_id: str, settings: Settings) -> list[str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    host = {"DOCKER_HOST": settings.docker_host} if settings.docker_host else {}
     return {
         **os.environ,
-        **host,
+        # Named even where it is the system's: the command `docker`, which the harness calls too, may have a context.
+        "DOCKER_HOST": settings.docker_host or engine_name(),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",

@@ -120,6 +120,11 @@ def _to_row(prediction: Prediction) -> dict[str, Any]:
     }
 
 
+def gold_predictions(tasks: Sequence[Task]) -> list[Prediction]:
+    """The tasks' own fixes, for a check of images and harness; the model is `gold`, as the harness calls them."""
+    return [Prediction(task.instance_id, "gold", whole_patch(task.gold_patch)) for task in tasks]
+
+
 def by_task(tasks: Sequence[Task], predictions: Sequence[Prediction]) -> tuple[dict[str, Prediction], list[str]]:
     """The predictions for these tasks by id, and the ids of those for other tasks."""
     ids = {task.instance_id for task in tasks}

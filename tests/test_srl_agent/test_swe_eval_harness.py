@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -172,6 +173,34 @@ def test_a_task_whose_environment_fails_is_tried_again_and_then_an_error(
     assert verdict.detail
     assert any(line.startswith(f"trying 1 again (first: {tasks[0].instance_id}: ") for line in lines)
     assert len(runs(tmp_path)) == 2
+
+
+def test_a_container_that_dies_under_its_tests_is_no_verdict(task: Callable[..., Task], tmp_path: Path) -> None:
+    tasks = [task("dying")]
+    killed: list[str] = []
+
+    def kill_once() -> None:
+        while not killed:
+            found = [name for name in containers(tasks) if list(tmp_path.glob("logs/*/*/*/*/eval.sh"))]
+            for name in found:
+                engine().containers.get(name.removeprefix("/")).kill()
+                killed.append(name)
+            time.sleep(0.1)
+
+    killer = threading.Thread(target=kill_once, daemon=True)
+    killer.start()
+    lines: list[str] = []
+    patch = fix("__import__('time').sleep(6); return a + b")
+    (verdict,) = score(tasks, predicted(tasks, patch), settings(tmp_path), Watcher(say=lines.append))
+    killer.join()
+    assert verdict.status is Status.RESOLVED
+    assert [line for line in lines if "trying 1 again" in line and "is not running" in line]
+
+
+@pytest.mark.parametrize("name", ["workers", "timeout", "attempts"])
+def test_settings_that_would_score_nothing_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: 0 for the harness"):
+        settings(tmp_path, **{name: 0})
 
 
 def test_an_image_that_is_not_here_is_never_fetched_unasked(task: Callable[..., Task], tmp_path: Path) -> None:

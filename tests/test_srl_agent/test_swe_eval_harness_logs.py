@@ -108,6 +108,28 @@ def test_a_fault_of_the_environment_is_no_verdict_but_a_trouble(tmp_path: Path) 
     assert trouble(folder, ID) == "the tests gave no result: out_of_memory"
 
 
+@pytest.mark.parametrize("said", ["fatal: No space left on device", "OCI runtime exec failed: exec failed: unable to"])
+def test_what_the_engine_says_in_place_of_a_result_is_no_verdict(said: str, tmp_path: Path) -> None:
+    folder = logs(tmp_path, report={})
+    (folder / "test_output.txt").write_text(f"x\n{said}\n")
+    assert settled(folder, ID, PATCH) is None
+    assert trouble(folder, ID).removeprefix("the tests gave no result: ") in said
+
+
+def test_what_tests_that_gave_results_print_changes_no_verdict(tmp_path: Path) -> None:
+    folder = logs(tmp_path, report={"tests_status": TESTS})
+    (folder / "test_output.txt").write_text("No space left on device\n")
+    found = settled(folder, ID, PATCH)
+    assert found is not None
+    assert found.status is Status.UNRESOLVED
+
+
+def test_a_patch_that_could_not_be_applied_for_want_of_disk_is_no_verdict(tmp_path: Path) -> None:
+    folder = logs(tmp_path, NOT_APPLIED.replace("Hunk #1 FAILED at 1.", "patch: write error: No space left on device"))
+    assert settled(folder, ID, PATCH) is None
+    assert "No space left on device" in trouble(folder, ID)
+
+
 def test_the_first_cause_of_a_failure_is_told(tmp_path: Path) -> None:
     assert trouble(logs(tmp_path, NO_ENGINE), ID) == (
         f"Error creating container for {ID}: 500 Server Error: no space left"

@@ -14,13 +14,14 @@ from swe_rows import swe_row
 
 from srl_agent.swe_eval.predictions import (
     by_task,
+    gold_predictions,
     prediction_digest,
     read_predictions,
     whole_patch,
     write_predictions,
 )
 from srl_agent.swe_eval.records import Prediction
-from srl_agent.swe_eval.rows import task_of
+from srl_agent.swe_eval.rows import read_tasks, task_of
 from trajectories.errors import ParseError
 
 
@@ -152,6 +153,16 @@ def test_predictions_for_other_tasks_are_told_apart() -> None:
     predictions = [Prediction("a__b-1", "m", ""), Prediction("c__d-1", "m", "")]
     found, strange = by_task([task_of(swe_row("a__b-1")), task_of(swe_row("a__b-2"))], predictions)
     assert (found, strange) == ({"a__b-1": predictions[0]}, ["c__d-1"])
+
+
+def test_gold_predictions_are_those_that_the_harness_publishes(shared_data: Path) -> None:
+    lite = {
+        one.instance_id: one for one in read_predictions(shared_data / "predictions/gold.SWE-bench_Lite.preds.json")
+    }
+    tasks = read_tasks(shared_data / "swe-tasks" / "SWE-bench_Verified.test.2026-08-10.parquet").tasks
+    both = [one for one in gold_predictions(tasks) if one.instance_id in lite]
+    assert len(both) == 93
+    assert [one for one in both if one != lite[one.instance_id]] == []
 
 
 def test_a_digest_is_that_of_task_and_patch_alone() -> None:
