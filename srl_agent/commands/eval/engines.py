@@ -24,6 +24,14 @@ def choose_answerer(args: argparse.Namespace, config: Config, sampling: Sampling
 
 
 def _server(args: argparse.Namespace, config: Config, sampling: Sampling) -> Chosen:
+    server = server_of(args, sampling)
+    answerer = ChatServer(server)
+    counted = f"by the tokenizer of {args.tokenizer}" if args.tokenizer else ESTIMATED
+    return config, token_counter(args.tokenizer), lambda: answerer, server_facts(server) | {"prompt tokens": counted}
+
+
+def server_of(args: argparse.Namespace, sampling: Sampling) -> Server:
+    """The server that the options of `add_server` name. ConfigError for what cannot be."""
     if not args.server_model:
         raise ConfigError("--server: name the model with --server-model, as the server's GET /models lists it")
     for option, least in (("concurrency", 1), ("timeout", 0.001), ("retries", 0)):
@@ -35,11 +43,12 @@ def _server(args: argparse.Namespace, config: Config, sampling: Sampling) -> Cho
         "max_tokens": sampling.max_tokens,
         **_extra(args.server_extra),
     }
-    server = Server(args.server, args.server_model, request, args.concurrency, args.timeout, args.retries)
-    answerer = ChatServer(server)
-    counted = f"by the tokenizer of {args.tokenizer}" if args.tokenizer else ESTIMATED
-    facts = {"engine": f"server {args.server}", "model": args.server_model, "request": json.dumps(request)}
-    return config, token_counter(args.tokenizer), lambda: answerer, facts | {"prompt tokens": counted}
+    return Server(args.server, args.server_model, request, args.concurrency, args.timeout, args.retries)
+
+
+def server_facts(server: Server) -> dict[str, str]:
+    """What terminal and summary say of a server."""
+    return {"engine": f"server {server.url}", "model": server.model, "request": json.dumps(dict(server.request))}
 
 
 def _extra(text: str) -> dict[str, Any]:
