@@ -37,7 +37,7 @@ class Heading:
 
 _START = re.compile(
     r"(?P<indent>[ \t]*)(?P<level>#{1,6}[ \t]+)?(?P<bold>\*{1,3}|__)?(?P<word>[Ss]tep[ \t]+|STEP[ \t]+)?"
-    r"(?P<number>[0-9]{1,3})(?![0-9])(?P<sign>[.:)](?![0-9])|[ \t]*[-–—](?=[ \t]))?"
+    r"(?P<number>[0-9]{1,3})(?![0-9A-Za-z]|\.[0-9])(?P<sign>[.:)]|[ \t]*[-–—](?=[ \t]))?"
 )
 _BOLD = re.compile(r"[ \t]*(\*{2,3}|__)(?=\S)")
 _BEHIND = re.compile(r"[ \t]*[.:]?")

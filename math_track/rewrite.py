@@ -7,7 +7,6 @@ as the solution is checked only at its end, by the final answer.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,8 +48,8 @@ class Rewriting:
 
     problems: tuple[Problem, ...]
     """Those with a rewritten solution."""
-    dropped: Mapping[str, int]
-    """Reason to number of rewritings that were dropped."""
+    dropped: Mapping[str, str]
+    """Name of each problem whose rewriting was dropped, to the reason."""
 
 
 class NotRewritten(Exception):
@@ -75,12 +74,12 @@ def expected_answer(problem: Problem) -> str:
 def rewrite(problems: Sequence[Problem], answers: Sequence[Answer], model: str) -> Rewriting:
     """The problems with the rewritings in `answers` as solutions, of which those that break the form are dropped."""
     kept: list[Problem] = []
-    dropped: Counter[str] = Counter()
+    dropped: dict[str, str] = {}
     for problem, answer in zip(problems, answers, strict=True):
         try:
             solution = read_rewriting(answer, expected_answer(problem))
         except NotRewritten as error:
-            dropped[str(error)] += 1
+            dropped[problem.name] = str(error)
             continue
         kept.append(replace(problem, solution=solution, meta={**problem.meta, "rewritten_by": model}))
     return Rewriting(tuple(kept), dropped)

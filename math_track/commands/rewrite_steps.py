@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,10 @@ from srl_agent.commands.eval.engines import server_facts, server_of
 from srl_agent.errors import ConfigError
 from srl_agent.wording import plural
 from trajectories.errors import ParseError
+from trajectories.store import write_atomically
+
+DROPPED = "dropped.jsonl"
+"""Beside the answers: name and reason of each rewriting that was dropped."""
 
 
 def rewrite_steps(args: argparse.Namespace) -> int:
@@ -39,11 +44,15 @@ def rewrite_steps(args: argparse.Namespace) -> int:
     say(console, f"asked: {plural(len(worked), 'worked solution')}; {len(found.problems) - len(worked)} have none")
     folder = Path(args.answers or f"{args.output}.answers")
     rewritten = _ask(console, server, worked, args.seed, folder)
+    dropped = folder / DROPPED
+    write_atomically(dropped, (json.dumps({"name": name, "reason": why}) for name, why in rewritten.dropped.items()))
     _print(console, rewritten)
     if not rewritten.problems:
-        raise ParseError(f"{args.output}: not written: no rewriting kept the form; the answers are in {folder}")
+        raise ParseError(
+            f"{args.output}: not written: no rewriting kept the form; see {dropped}"
+        )
     count = write_problems(Path(args.output), rewritten.problems)
-    say(console, f"wrote {args.output}: {plural(count, 'problem')}; the answers are in {folder}")
+    say(console, f"wrote {args.output}: {plural(count, 'problem')}; what was dropped is in {dropped}")
     return 0
 
 
@@ -82,7 +91,6 @@ def _teller(console: Console, total: int) -> Callable[[int], None]:
 
 
 def _print(console: Console, found: Rewriting) -> None:
-    total = len(found.problems) + sum(found.dropped.values())
-    rows = sorted(found.dropped.items(), key=lambda item: -item[1])
-    rows = [("kept", len(found.problems)), *((f"dropped: {reason}", count) for reason, count in rows)]
-    print_table(console, f"rewritten: {total}", ("", "solutions"), [(name, str(count)) for name, count in rows])
+    reasons = Counter(found.dropped.values()).most_common()
+    rows = [("kept", len(found.problems)), *((f"dropped: {reason}", count) for reason, count in reasons)]
+    print_table(console, "rewritten", ("", "solutions"), [(name, str(count)) for name, count in rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,11 +108,11 @@ def test_a_proof_needs_no_answer() -> None:
 
 
 def test_a_kept_problem_is_the_same_but_for_its_solution() -> None:
-    found = rewrite([PROBLEM, PROBLEM, PROBLEM], [Answer(text, 1, False) for text in (GOOD, "no", "not")], "m")
+    found = rewrite([PROBLEM, replace(PROBLEM, name="p-1")], [Answer(GOOD, 1, False), Answer("no", 1, False)], "m")
     (problem,) = found.problems
     assert (problem.name, problem.answer, problem.thinking, problem.solution) == ("p-0", "5", "hm", GOOD)
     assert problem.meta == {"file": "a", "rewritten_by": "m"}
-    assert found.dropped == {NO_STEPS: 2}
+    assert found.dropped == {"p-1": NO_STEPS}
 
 
 def problems(path: Path, count: int = 6) -> str:
@@ -146,6 +147,9 @@ def test_the_command_writes_what_was_rewritten_and_says_what_was_dropped(
     printed = capsys.readouterr().out
     assert "asked: 6 worked solutions; 1 have none" in printed
     assert "dropped: no numbered steps" in printed and "wrote" in printed
+    dropped = (tmp_path / "out.jsonl.answers" / "dropped.jsonl").read_text().splitlines()
+    assert json.loads(dropped[0]) == {"name": "p-1", "reason": "no numbered steps"}
+    assert len(dropped) == 3
 
 
 def test_a_command_that_was_stopped_asks_only_for_what_is_missing(tmp_path: Path) -> None:
