@@ -7,15 +7,19 @@ as the solution is checked only at its end, by the final answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from math_track.extract import boxed_answer, final_answer
+from math_track.grader import Verdict
 from math_track.records import Problem
 from math_track.splitter import NotSplit, split_solution
 from srl_agent.answers import Answer
 from srl_agent.output_format import CLOSE, OPEN
 from trajectories.records import Message
+
+Pairs = Sequence[tuple[str, str]]
+"""The final answer of a rewriting, and the one it should have; empty where none is asked for."""
 
 CUT = "cut off at the limit on tokens"
 THINKING = "thinking that never ends"
@@ -52,10 +56,6 @@ class Rewriting:
     """Name of each problem whose rewriting was dropped, to the reason."""
 
 
-class NotRewritten(Exception):
-    """A rewriting that breaks the form; the text is the reason, the same for all of its kind."""
-
-
 def rewriting_prompt(problem: Problem) -> list[Message]:
     """What a model is asked."""
     end = "* The last step ends as the solution does."
@@ -71,53 +71,47 @@ def expected_answer(problem: Problem) -> str:
     return boxed_answer(problem.solution) or problem.answer
 
 
-def rewrite(problems: Sequence[Problem], answers: Sequence[Answer], model: str) -> Rewriting:
-    """The problems with the rewritings in `answers` as solutions, of which those that break the form are dropped."""
+def rewrite(
+    problems: Sequence[Problem], answers: Sequence[Answer], model: str, grade: Callable[[Pairs], Sequence[Verdict]]
+) -> Rewriting:
+    """The problems with the rewritings in `answers` as solutions, of which those that break the form are dropped.
+
+    `grade` is that of a `math_track.grader.Grader`, for the final answers.
+    """
+    read = [read_steps(answer) for answer in answers]
+    pairs = [(final_answer(text), expected_answer(one)) for one, (text, _) in zip(problems, read, strict=True)]
+    verdicts = dict(zip(pairs, grade(pairs), strict=True))
     kept: list[Problem] = []
     dropped: dict[str, str] = {}
-    for problem, answer in zip(problems, answers, strict=True):
-        try:
-            solution = read_rewriting(answer, expected_answer(problem))
-        except NotRewritten as error:
-            dropped[problem.name] = str(error)
-            continue
-        kept.append(replace(problem, solution=solution, meta={**problem.meta, "rewritten_by": model}))
+    for problem, (text, reason), pair in zip(problems, read, pairs, strict=True):
+        if not reason and pair[1] and not verdicts[pair].correct:
+            reason = ANSWER
+        if reason:
+            dropped[problem.name] = reason
+        else:
+            kept.append(replace(problem, solution=text, meta={**problem.meta, "rewritten_by": model}))
     return Rewriting(tuple(kept), dropped)
 
 
-def read_rewriting(answer: Answer, expected: str) -> str:
-    """The steps that a model wrote; NotRewritten where they break the form or do not end with that final answer."""
+def read_steps(answer: Answer) -> tuple[str, str]:
+    """The steps that a model wrote, and why they break the form, empty where they keep it."""
     if answer.cut:
-        raise NotRewritten(CUT)
+        return "", CUT
+    if answer.text.lstrip().startswith(OPEN) and CLOSE not in answer.text:
+        return "", THINKING
     text = _behind_thinking(answer.text).strip()
     try:
         split = split_solution(text)
     except NotSplit as error:
-        raise NotRewritten(error.reason) from error
+        return text, error.reason
     if split.preamble:
-        raise NotRewritten(BEFORE)
+        return text, BEFORE
     if not all(step.body for step in split.steps):
-        raise NotRewritten(NO_ACTION)
+        return text, NO_ACTION
     if not all(_HEADING.match(step.text) for step in split.steps):
-        raise NotRewritten(FORM)
-    if expected and not same_answer(final_answer(text), expected):
-        raise NotRewritten(ANSWER)
-    return text
-
-
-def same_answer(found: str, expected: str) -> bool:
-    """Whether two answers are the same text but for white space and dollars."""
-    return _bare(found) == _bare(expected)
-
-
-def _bare(answer: str) -> str:
-    return re.sub(r"[\s$]", "", answer)
+        return text, FORM
+    return text, ""
 
 
 def _behind_thinking(text: str) -> str:
-    if not text.lstrip().startswith(OPEN):
-        return text
-    _, closed, rest = text.partition(CLOSE)
-    if not closed:
-        raise NotRewritten(THINKING)
-    return rest
+    return text.partition(CLOSE)[2] if text.lstrip().startswith(OPEN) else text

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from math_track.grader import Grader
 from math_track.records import Problem
 from math_track.rewrite import Rewriting, rewrite, rewriting_prompt
 from math_track.sources import read_problems, write_problems
@@ -48,9 +49,7 @@ def rewrite_steps(args: argparse.Namespace) -> int:
     write_atomically(dropped, (json.dumps({"name": name, "reason": why}) for name, why in rewritten.dropped.items()))
     _print(console, rewritten)
     if not rewritten.problems:
-        raise ParseError(
-            f"{args.output}: not written: no rewriting kept the form; see {dropped}"
-        )
+        raise ParseError(f"{args.output}: not written: no rewriting kept the form; see {dropped}")
     count = write_problems(Path(args.output), rewritten.problems)
     say(console, f"wrote {args.output}: {plural(count, 'problem')}; what was dropped is in {dropped}")
     return 0
@@ -69,7 +68,8 @@ def _ask(console: Console, server: Server, problems: Sequence[Problem], seed: in
     questions = [Question(problem.name, rewriting_prompt(problem)) for problem in problems]
     settle(folder, {"model": server.model, "request": server.request, "seed": seed, "prompts": _digest(questions)})
     answers = ask_all(lambda: answerer, questions, 1, seed, folder, _teller(console, len(questions)))
-    return rewrite(problems, [one for (one,) in answers], server.model)
+    with Grader() as grader:
+        return rewrite(problems, [one for (one,) in answers], server.model, grader.grade)
 
 
 def _digest(questions: Sequence[Question]) -> str:
