@@ -1,8 +1,9 @@
-"""The math domain: problems with worked solutions, cut into steps; benchmarks and the grading of answers (to come)."""
+"""The math domain: problems with worked solutions, cut into steps; benchmarks and the grading of answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from srl_agent.domains import Command
 
@@ -16,3 +17,12 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
     },
 }
 """What the domain adds to `srl-agent eval` and `srl-agent data`; see `srl_agent.domains`."""
+
+
+def __getattr__(name: str) -> Any:
+    """`MathDomain` where it is asked for: importing the package costs little."""
+    if name == "MathDomain":
+        from math_track.domain import MathDomain
+
+        return MathDomain
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

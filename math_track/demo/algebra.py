@@ -108,7 +108,7 @@ QUADRATIC = Family(
 def _ages(rng: Random) -> Facts:
     name, other = rng.sample(NAMES, 2)
     k, b, m = rng.randint(2, 5), rng.randint(3, 15), rng.randint(2, 10)
-    facts = {"name": name, "other": other, "k": k, "b": b, "m": m, "parts": k + 1}
+    facts: Facts = {"name": name, "other": other, "k": k, "b": b, "m": m, "parts": k + 1}
     return {**facts, "s": (k + 1) * b, "now": k * b, "answer": k * b + m}
 
 
@@ -163,7 +163,7 @@ SERIES = Family(
 def _polynomial(rng: Random) -> Facts:
     a, b, c, k = rng.randint(2, 6), rng.randint(2, 9), rng.randint(1, 20), rng.randint(2, 9)
     one, two = a * k * k, b * k
-    facts = {"a": a, "b": b, "c": c, "k": k, "square": k * k, "one": one, "two": two}
+    facts: Facts = {"a": a, "b": b, "c": c, "k": k, "square": k * k, "one": one, "two": two}
     return {**facts, "answer": one + two + c}
 
 

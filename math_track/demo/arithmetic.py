@@ -13,7 +13,7 @@ THINGS = ("pens", "notebooks", "apples", "lamps", "mugs", "stamps", "ropes", "ma
 def _shopping(rng: Random) -> Facts:
     x, y = rng.sample(THINGS, 2)
     a, p, b, q = rng.randint(2, 9), rng.randint(2, 12), rng.randint(2, 9), rng.randint(2, 12)
-    facts = {"name": rng.choice(NAMES), "x": x, "y": y, "a": a, "p": p, "b": b, "q": q}
+    facts: Facts = {"name": rng.choice(NAMES), "x": x, "y": y, "a": a, "p": p, "b": b, "q": q}
     return {**facts, "one": a * p, "two": b * q, "answer": a * p + b * q}
 
 
@@ -40,7 +40,7 @@ def _change(rng: Random) -> Facts:
     a, p, c = rng.randint(3, 9), rng.randint(3, 9), rng.randint(1, 6)
     due = a * p - c
     note = rng.choice([50, 100]) if due < 50 else 100
-    facts = {"name": rng.choice(NAMES), "x": rng.choice(THINGS), "a": a, "p": p, "c": c, "note": note}
+    facts: Facts = {"name": rng.choice(NAMES), "x": rng.choice(THINGS), "a": a, "p": p, "c": c, "note": note}
     return {**facts, "price": a * p, "due": due, "answer": note - due}
 
 
@@ -66,7 +66,7 @@ CHANGE = Family(
 def _discount(rng: Random) -> Facts:
     p, d, f = 20 * rng.randint(2, 15), 5 * rng.randint(1, 10), rng.randint(3, 12)
     off = p * d // 100
-    facts = {"x": rng.choice(("coat", "bike", "desk", "tent", "camera", "chair")), "p": p, "d": d, "f": f}
+    facts: Facts = {"x": rng.choice(("coat", "bike", "desk", "tent", "camera", "chair")), "p": p, "d": d, "f": f}
     return {**facts, "off": off, "left": p - off, "answer": p - off + f}
 
 
@@ -95,7 +95,7 @@ def _trip(rng: Random) -> Facts:
         way, time = v * t + w * u, t + u
         if v != w and way % time == 0:
             break
-    facts = {"x": rng.choice(("car", "train", "bus", "truck")), "v": v, "t": t, "w": w, "u": u}
+    facts: Facts = {"x": rng.choice(("car", "train", "bus", "truck")), "v": v, "t": t, "w": w, "u": u}
     return {**facts, "one": v * t, "two": w * u, "way": way, "time": time, "answer": way // time}
 
 
@@ -157,7 +157,7 @@ def _sharing(rng: Random) -> Facts:
         a, b, c, n = rng.randint(5, 60), rng.randint(5, 30), rng.randint(3, 9), rng.randint(3, 8)
         if (a + b - c) % n == 0:
             break
-    facts = {"name": rng.choice(NAMES), "x": rng.choice(("marbles", "cards", "shells", "coins"))}
+    facts: Facts = {"name": rng.choice(NAMES), "x": rng.choice(("marbles", "cards", "shells", "coins"))}
     numbers = {"a": a, "b": b, "c": c, "n": n, "more": a + b, "left": a + b - c}
     return {**facts, **numbers, "answer": (a + b - c) // n}
 

@@ -133,7 +133,7 @@ CODES = Family(
 def _neither(rng: Random) -> Facts:
     a, b, c, d = rng.randint(3, 20), rng.randint(3, 20), rng.randint(2, 12), rng.randint(2, 25)
     total = a + b + c + d
-    facts = {"n": total, "a": a + c, "b": b + c, "c": c, "sum": a + b + 2 * c, "any": a + b + c}
+    facts: Facts = {"n": total, "a": a + c, "b": b + c, "c": c, "sum": a + b + 2 * c, "any": a + b + c}
     return {**facts, "answer": d}
 
 
@@ -162,7 +162,7 @@ def _chance(rng: Random) -> Facts:
         common = gcd(total, good)
         if common > 1:
             break
-    facts = {"r": r, "b": b, "g": g, "total": total, "good": good, "common": common}
+    facts: Facts = {"r": r, "b": b, "g": g, "total": total, "good": good, "common": common}
     top, bottom = good // common, total // common
     return {**facts, "top": top, "bottom": bottom, "answer": rf"\frac{{{top}}}{{{bottom}}}"}
 

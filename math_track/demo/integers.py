@@ -15,7 +15,7 @@ def _remainder(rng: Random) -> Facts:
         r, s = a % m, b % m
         if r > 1 and s > 1:
             break
-    facts = {"a": a, "b": b, "m": m, "u": a // m, "v": b // m, "w": r * s // m, "r": r, "s": s, "rs": r * s}
+    facts: Facts = {"a": a, "b": b, "m": m, "u": a // m, "v": b // m, "w": r * s // m, "r": r, "s": s, "rs": r * s}
     return {**facts, "answer": r * s % m}
 
 
@@ -44,7 +44,7 @@ def _least_common(rng: Random) -> Facts:
         g = gcd(a, b)
         if a < b and 1 < g < a:
             break
-    facts = {"a": a, "b": b, "g": g, "u": a // g, "v": b // g}
+    facts: Facts = {"a": a, "b": b, "g": g, "u": a // g, "v": b // g}
     return {**facts, "answer": a // g * b}
 
 
@@ -71,7 +71,14 @@ def _last_digit(rng: Random) -> Facts:
     d = a % 10
     cycle = [pow(d, k, 10) for k in (1, 2, 3, 4)]
     place = (n - 1) % 4 + 1
-    facts = {"a": a, "n": n, "d": d, "cycle": ", ".join(map(str, cycle)), "full": (n - place) // 4, "place": place}
+    facts: Facts = {
+        "a": a,
+        "n": n,
+        "d": d,
+        "cycle": ", ".join(map(str, cycle)),
+        "full": (n - place) // 4,
+        "place": place,
+    }
     return {**facts, "answer": cycle[place - 1]}
 
 
@@ -98,7 +105,7 @@ def _divisors(rng: Random) -> Facts:
     p, q = rng.sample((2, 3, 5, 7), 2)
     p, q = min(p, q), max(p, q)
     i, j = rng.randint(1, 5), rng.randint(1, 3)
-    facts = {"n": p**i * q**j, "p": p, "q": q, "i": i, "j": j, "u": i + 1, "v": j + 1}
+    facts: Facts = {"n": p**i * q**j, "p": p, "q": q, "i": i, "j": j, "u": i + 1, "v": j + 1}
     return {**facts, "answer": (i + 1) * (j + 1)}
 
 
@@ -125,7 +132,7 @@ def _multiples(rng: Random) -> Facts:
     a, b = rng.choice(((2, 3), (2, 5), (2, 7), (3, 4), (3, 5), (3, 7), (4, 5), (5, 7)))
     n = rng.randint(40, 250)
     both = n // (a * b)
-    facts = {"n": n, "a": a, "b": b, "ab": a * b, "one": n // a, "two": n // b, "both": both}
+    facts: Facts = {"n": n, "a": a, "b": b, "ab": a * b, "one": n // a, "two": n // b, "both": both}
     return {**facts, "answer": n // a + n // b - both}
 
 

@@ -12,7 +12,7 @@ def add_settings(parser: argparse.ArgumentParser, purpose: str) -> None:
         "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
     )
     parser.add_argument(
-        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
+        "--preset", default="", metavar="NAME", help="shipped settings: smoke[-math], single-gpu, paper-swe, paper-math"
     )
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")
