@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 MAX_LINE = 300
 """Characters of a line that are read: no title is longer, and work on hostile lines stays bounded."""
-MAX_WORDS = 8
-"""Of a title that no mark sets off: what is longer is a sentence."""
+MAX_WORDS, MAX_STEP_WORDS = 8, 12
+"""Of a title that no mark sets off, and of one behind the word Step: what is longer is a sentence. Of the 1,274 bold
+titles of s1K 4 % have more than 8 words, 0.5 % more than 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,14 @@ _BOLD = re.compile(r"[ \t]*(\*{2,3}|__)(?=\S)")
 _BEHIND = re.compile(r"[ \t]*[.:]?")
 _FORMULA = re.compile(r"\\\(.*?\\\)|\\\[.*?\\\]|\$[^$]*\$|`[^`]*`")
 _COLON = re.compile(r":(?=\s|$)")
+_CLAUSE = re.compile(r"[;?!]|\.\s|[.,]$|\b(?:we|let|have|get|gets|then|thus|so|therefore|hence|since)\b", re.IGNORECASE)
+"""Signs of a sentence, which `Step 2: We add both` is and `Step 2: Add both` is not."""
 _SENTENCE = re.compile(
-    r"[,;?!]|\.\s|\.$|\b(?:we|let|is|are|was|has|have|get|gets|gives|that|then|thus|so|therefore|hence|since|if|as)\b"
+    _CLAUSE.pattern + r"|,|\b(?:is|are|was|has|gives|that|if|as)\b"
     r"|^\s*(?:to|for|from|by|with|when|given|using|now|next|first|finally|this|these|it|note)\b",
     re.IGNORECASE,
 )
-"""Signs of a sentence, which `2. Adding both, we get:` and `2. For odd numbers:` are and `2. Coprime pairs:` is not."""
+"""The same for items of lists: `2. Adding both, we get:` and `2. For odd numbers:`, and not `2. Coprime pairs:`."""
 _STOP = re.compile(r"\w{3,}\.\s+[A-Z]")
 """Two sentences: emphasis, and no title."""
 
@@ -123,8 +126,8 @@ def _plain_title(line: str, start: int, whole: bool) -> tuple[str, int]:
     if colon is None and not whole:
         return "", start
     words = masked[: colon.start()] if colon else masked
-    first = words.lstrip()[:1]
-    if len(words.split()) > MAX_WORDS or first.islower() or _SENTENCE.search(words):
+    most, signs = (MAX_STEP_WORDS, _CLAUSE) if whole else (MAX_WORDS, _SENTENCE)
+    if len(words.split()) > most or words.lstrip()[:1].islower() or signs.search(words.strip()):
         return "", start
     return line[start : start + len(words)], start + (colon.end() if colon else len(words))
 

@@ -28,6 +28,7 @@ from math_track.splitter import (
 Case = tuple[str, str, list[str]]
 """A claim, a text, and the titles of its steps."""
 
+LONG = "Show that the map is one to one"
 FORMS: list[Case] = [
     ("a bold title with the colon inside", "1. **One:** a\n2. **Two:** b", ["One", "Two"]),
     ("a bold title with the colon behind", "1. **One**: a\n2. **Two**: b", ["One", "Two"]),
@@ -51,6 +52,7 @@ FORMS: list[Case] = [
     ("Step in bold before the colon", "**Step 1**: One\na\n**Step 2**: Two\nb", ["One", "Two"]),
     ("Step without marks", "Step 1: One\na\nStep 2: Two\nb", ["One", "Two"]),
     ("Step with a title and a sentence", "Step 1: One: we add.\nStep 2: Two: we take.", ["One", "Two"]),
+    ("a long title behind Step", "Step 1: Show that the map is one to one\na\nStep 2: Two\nb", [LONG, "Two"]),
     ("STEP in capitals", "STEP 1: One\na\nSTEP 2: Two\nb", ["One", "Two"]),
     ("a title of few words up to a colon", "1. Coprime pairs:\na\n2. Counting:\nb", ["Coprime pairs", "Counting"]),
     ("an indented list", "  1. **One** a\n  2. **Two** b", ["One", "Two"]),
@@ -119,6 +121,7 @@ LEFT_OUT = [
     ("sentences with numbers", "1. We add both, and get:\na\n2. Now we take.", NO_TITLES),
     ("Step without a title", "Step 1:\na\nStep 2:\nb", NO_TITLES),
     ("Step with a sentence", "Step 1: We construct a map that fits\nStep 2: It is a map.", NO_TITLES),
+    ("items that say how a case is met", "1. For odd numbers:\na\n2. To find the rest:\nb", NO_TITLES),
     ("bold sentences", "1. **Let it be odd. We take two.**\n2. **So it holds. That is all.**", NO_TITLES),
     ("a first line without a title", "1. We add\n2. **Two** b\n3. **Three** c", NO_TITLES),
     ("a line without a title between others", "1. **One** a\n2. then\n3. **Three** c", NO_TITLES),
@@ -153,7 +156,7 @@ def test_what_has_no_such_structure_is_left_out_with_its_reason(text: str, reaso
     assert (caught.value.reason, str(caught.value)) == (reason, reason)
 
 
-@pytest.mark.parametrize("text", [text for _, text, _ in FORMS[:27]])
+@pytest.mark.parametrize("text", [text for _, text, _ in FORMS[:28]])
 def test_the_body_is_what_stands_behind_the_heading(text: str) -> None:
     bodies = [step.body for step in split_solution(text).steps]
     assert bodies in (["a", "b"], ["we add.", "we take."])
@@ -244,6 +247,22 @@ def test_of_the_1000_solutions_of_s1k_196_split_into_1274_steps(shared_data: Pat
             found[error.reason] += 1
     assert found == {"split": 196, NO_STEPS: 725, NO_TITLES: 64, AGAIN: 15}
     assert steps == 1274
+
+
+@pytest.mark.parametrize(
+    "maker", [*MAKERS[:3], MAKERS[4], "#### {0}. {1}\n{2}", "{0}) **{1}**: {2}", "**Step {0}: {1}**\n\n{2}"]
+)
+def test_the_solutions_of_s1k_split_alike_in_every_form(shared_data: Path, maker: str) -> None:
+    fence = "\n\n```\n1. **X**\n2. **Y**\n```\n\n"
+    for text in s1k(shared_data):
+        try:
+            parts = [(step.title, step.body) for step in split_solution(text).steps]
+        except NotSplit:
+            continue
+        written = "\n\n".join(maker.format(number, *part) for number, part in enumerate(parts, start=1))
+        assert [(step.title, step.body) for step in split_solution(written).steps] == parts
+        fenced = split_solution(written.replace("\n\n", fence).replace("\n", "\r\n"))
+        assert [step.title for step in fenced.steps] == [title for title, _ in parts]
 
 
 def bold_items(text: str) -> list[int]:
