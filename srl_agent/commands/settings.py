@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 
-def add_settings(parser: argparse.ArgumentParser, purpose: str) -> None:
-    """Domain, preset, file and single settings; `purpose` ends "what to"."""
-    parser.add_argument(
-        "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
-    )
+def add_settings(parser: argparse.ArgumentParser, purpose: str, domain: bool = True) -> None:
+    """Domain (unless the command is of one), preset, file and single settings; `purpose` ends "what to"."""
+    if domain:
+        parser.add_argument(
+            "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
+        )
     parser.add_argument(
         "--preset", default="", metavar="NAME", help="shipped settings: smoke[-math], single-gpu, paper-swe, paper-math"
     )

@@ -63,7 +63,7 @@ def add_server(parser: argparse.ArgumentParser) -> Any:
     server.add_argument("--server", metavar="URL", help="OpenAI-compatible, such as http://localhost:8000/v1")
     server.add_argument("--server-model", metavar="NAME", help="the model's name there")
     server.add_argument("--server-extra", default="{}", metavar="JSON", help="fields to add to requests; null removes")
-    server.add_argument("--concurrency", type=int, default=16, metavar="N", help="requests at once (default: 16)")
+    server.add_argument("-j", "--concurrency", type=int, default=16, metavar="N", help="requests at once (default: 16)")
     server.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds an answer (default: 600)")
     server.add_argument("--retries", type=int, default=5, metavar="N", help="further tries of a request (default: 5)")
     return server
