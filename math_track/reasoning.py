@@ -1,8 +1,8 @@
 """How outputs reason: length in words, numbered steps, and where their think blocks stand.
 
-The paper plots the words of each solution (arXiv 2510.25992, Figure 5) and describes three modes of interleaved thinking
-by examples (section 5.2 and appendix C of version 3); it counts none of them. The counts here are ours: plain marks of
-the same modes, which a reader can check by eye, not a judgement of what an output means.
+The paper plots the words of each solution (arXiv 2510.25992, Figure 5) and describes three modes of interleaved
+thinking by examples (section 5.2 and appendix C of version 3); it counts none of them. The counts here are ours: plain
+marks of the same modes, which a reader can check by eye, not a judgement of what an output means.
 """
 
 from __future__ import annotations

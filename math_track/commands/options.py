@@ -9,7 +9,6 @@ from srl_agent.commands.eval import add_asking, add_server
 from srl_agent.commands.settings import add_settings
 
 PROBLEMS = "problems (s1K-1.1, s1K, our own): file, folder, glob, Hugging Face owner/name:split, or - (standard input)"
-
 MAX_TOKENS = 2048
 """Longest output by default: `max_tokens_per_call` of Qwen2.5-Math's evaluation (math_eval.py)."""
 

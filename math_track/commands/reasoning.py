@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, quantiles
@@ -18,22 +17,9 @@ from srl_agent.errors import ConfigError
 from srl_agent.run_dir import read_jsonl
 
 FORMATS = (".svg", ".png", ".pdf")
-HEADER = (
-    "outputs of",
-    "outputs",
-    "words",
-    "quartiles",
-    "in steps",
-    "steps",
-    "think blocks",
-    "plan",
-    "adjust",
-    "verify",
-)
 NOTE = (
-    "words: mean and quartiles of whole outputs. in steps: outputs in numbered, titled steps, and how many these have. "
-    "plan: a list in a think block at the start; adjust: a block amid the solution; verify: a later block that says "
-    "verify, check or wait. The paper shows these three by examples and counts none"
+    "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says verify, "
+    "check or wait. The paper (arXiv 2510.25992, version 3) shows these three by examples and counts none"
 )
 
 
@@ -43,7 +29,8 @@ def reasoning_command(args: argparse.Namespace, resolve: Resolve) -> int:
         raise ConfigError(f"--figure: expected a name ending in {', '.join(FORMATS)}, found '{args.figure}'")
     console = open_console()
     groups = {name: group for folder in args.folders for name, group in read_reasoning(folder).items()}
-    print_table(console, "", HEADER, [_row(name, group) for name, group in groups.items()])
+    columns = [_column(group) for group in groups.values()]
+    print_table(console, "", ("", *groups), [(name, *(column[name] for column in columns)) for name in columns[0]])
     say(console, NOTE)
     if args.figure:
         draw(args.figure, {name: [one.words for one in group] for name, group in groups.items()})
@@ -57,42 +44,30 @@ def read_reasoning(folder: Path) -> dict[str, list[Reasoning]]:
         raise ConfigError(
             f"{folder}: no {SUMMARY} in it; expected what `srl-agent eval` on a benchmark wrote to its end"
         )
-    model = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["model"]
     found: dict[str, list[Reasoning]] = {}
     for row in read_jsonl(folder / ITEMS):
-        group = found.setdefault(f"{folder.name}: {str(model)[-40:]}, {row['draw']}", [])
+        group = found.setdefault(f"{folder} {row['draw']}", [])
         group.extend(reasoning(output["text"]) for output in row["outputs"])
     return found
 
 
-def _row(name: str, group: Sequence[Reasoning]) -> tuple[str, ...]:
+def _column(group: Sequence[Reasoning]) -> dict[str, str]:
     words, steps = [one.words for one in group], [one.steps for one in group if one.steps]
-    return (
-        name,
-        str(len(group)),
-        f"{fmean(words):.0f}",
-        " / ".join(f"{value:.0f}" for value in _quartiles(words)),
-        f"{len(steps) / len(group):.0%}",
-        f"{fmean(steps):.1f}" if steps else "-",
-        f"{fmean(one.blocks for one in group):.2f}",
-        *(f"{fmean(mode(one) for one in group):.0%}" for mode in (_plans, _adjusts, _verifies)),
-    )
+    return {
+        "outputs": str(len(group)),
+        "words, mean": f"{fmean(words):.0f}",
+        "words, quartiles": " / ".join(f"{value:.0f}" for value in _quartiles(words)),
+        "in numbered, titled steps": f"{len(steps) / len(group):.0%}",
+        "steps of these, mean": f"{fmean(steps):.1f}" if steps else "-",
+        "think blocks, mean": f"{fmean(one.blocks for one in group):.2f}",
+        "plan": f"{fmean(one.plans for one in group):.0%}",
+        "adjust": f"{fmean(one.adjusts for one in group):.0%}",
+        "verify": f"{fmean(one.verifies for one in group):.0%}",
+    }
 
 
 def _quartiles(values: Sequence[int]) -> Sequence[float]:
     return quantiles(values, method="inclusive") if len(values) > 1 else [float(values[0])] * 3
-
-
-def _plans(one: Reasoning) -> bool:
-    return one.plans
-
-
-def _adjusts(one: Reasoning) -> bool:
-    return one.adjusts
-
-
-def _verifies(one: Reasoning) -> bool:
-    return one.verifies
 
 
 def draw(path: Path, groups: Mapping[str, Sequence[int]]) -> None:
