@@ -107,10 +107,10 @@ def answer_task(
 
 
 def grade_task(task: Task, answers: Sequence[Sequence[Answer]], grader: Grades) -> list[Graded]:
-    """Every output against the gold answer of its problem; what is equal in both is graded once."""
+    """Every output against the gold answer of its problem; one without an answer is wrong."""
     read = [[final_answer(answer.text) for answer in group] for group in answers]
-    paired = list(zip(task.rows.problems, read, strict=True))
-    pairs = list(dict.fromkeys((text, problem.answer) for problem, texts in paired for text in texts if text))
+    golds = [problem.answer for problem in task.rows.problems]
+    pairs = [(text, gold) for texts, gold in zip(read, golds, strict=True) for text in texts if text]
     verdicts = dict(zip(pairs, grader.grade(pairs), strict=True))
     return [
         Graded(
@@ -120,7 +120,7 @@ def grade_task(task: Task, answers: Sequence[Sequence[Answer]], grader: Grades) 
                 for answer, text in zip(group, texts, strict=True)
             ),
         )
-        for (problem, texts), group in zip(paired, answers, strict=True)
+        for problem, texts, group in zip(task.rows.problems, read, answers, strict=True)
     ]
 
 

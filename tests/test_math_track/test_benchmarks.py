@@ -81,7 +81,7 @@ def test_the_hub_s_rows_of_the_benchmark_are_read_through_datasets(
 
 def test_a_hub_that_cannot_be_asked_says_that_a_file_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ParseError, match="math-ai/aime25.*--rows FILE"):
+    with pytest.raises(ParseError, match=r"math-ai/aime25.*--rows FILE"):
         read_benchmark("aime25")
 
 

@@ -69,7 +69,11 @@ def test_evaluations_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFi
     rows = [[cell.strip() for cell in row if cell.strip()] for row in cells]
     lengths = [len(PLAN.split()), *[len(VERIFY.split())] * 3]
     assert ["words, mean", "4", f"{sum(lengths) / 4:.0f}"] in rows
-    assert ["words, quartiles", "3 / 4 / 5", f"{lengths[1]} / {lengths[1]} / {(3 * lengths[1] + lengths[0]) / 4:.0f}"] in rows
+    assert [
+        "words, quartiles",
+        "3 / 4 / 5",
+        f"{lengths[1]} / {lengths[1]} / {(3 * lengths[1] + lengths[0]) / 4:.0f}",
+    ] in rows
     assert ["think blocks, mean", "0.00", "1.00"] in rows
     assert ["plan", "0%", "25%"] in rows
     assert ["adjust", "0%", "75%"] in rows and ["verify", "0%", "75%"] in rows
