@@ -59,7 +59,7 @@ class Benchmark:
     """One set of problems with gold answers."""
 
     title: str
-    """As the paper's tables name it."""
+    """For the table."""
     hub: str = ""
     """`owner/name:split` of the hub; empty where rows come from a file only."""
     size: int = 0
@@ -76,7 +76,7 @@ BENCHMARKS = {
     "amc23": Benchmark("AMC23", "AI-MO/aimo-validation-amc:train", 40, 32, "/2023_AMC_12"),
     "aime24": Benchmark("AIME24", "AI-MO/aimo-validation-aime:train", 30, 32, "/2024_AIME_"),
     "aime25": Benchmark("AIME25", "math-ai/aime25:test", 30, 32),
-    "minerva": Benchmark("Minerva Math", "math-ai/minervamath:test", 272, gold=_boxed),
+    "minerva": Benchmark("Minerva", "math-ai/minervamath:test", 272, gold=_boxed),
     "math500": Benchmark("MATH-500", "HuggingFaceH4/MATH-500:test", 500),
     "gsm8k": Benchmark("GSM8K", "openai/gsm8k@main:test", 1319, gold=_behind_hashes),
     "problems": Benchmark("problems"),

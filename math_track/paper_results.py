@@ -39,7 +39,7 @@ RESULTS = (
     Published("SFT (outline) -> RLVR", (37.6, 35.0, 4.9, 3.3, 4.5, 6.7, 30.1), 17.4, 1),
     Published("R3", (52.5, 57.5, 10.0, 13.3, 7.4, 10.0, 35.3), 26.6, 1),
     Published("one-step similarity", (51.8, 52.5, 11.7, 13.3, 6.9, 10.0, 34.9), 25.9, 3),
-    Published("SRL without dynamic sampling", (48.5, 52.5, 11.1, 13.3, 6.8, 6.7, 33.8), 24.7, 2),
+    Published("SRL, no dynamic sampling", (48.5, 52.5, 11.1, 13.3, 6.8, 6.7, 33.8), 24.7, 2),
     Published("SRL", (51.5, 50.0, 13.2, 16.7, 7.1, 13.3, 36.4), 27.6, 1),
     Published("SRL -> RLVR", (52.1, 57.5, 13.3, 20.0, 8.6, 10.0, 36.4), 28.3, 1),
 )

@@ -18,8 +18,8 @@ from srl_agent.run_dir import read_jsonl
 
 FORMATS = (".svg", ".png", ".pdf")
 NOTE = (
-    "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says verify, "
-    "check or wait. The paper (arXiv 2510.25992, version 3) shows these three by examples and counts none"
+    "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says "
+    "verify, check or wait. The paper (arXiv 2510.25992, version 3) shows these three by examples and counts none"
 )
 
 

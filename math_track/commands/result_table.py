@@ -1,93 +1,99 @@
-"""The closing table of an evaluation, beside the paper's results, and the lines below it."""
+"""The closing table of an evaluation, beside the paper's results, and what makes it worth less than it seems."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from math_track.benchmarks import BENCHMARKS
-from math_track.evaluation import GREEDY, SAMPLED
-from math_track.paper_results import CELLS, OUTPUTS, RESULTS, Published
+from math_track.evaluation import GREEDY
+from math_track.paper_results import CELLS, OUTPUTS, RESULTS
 from srl_agent.commands.data.console import print_table, say, warn
 
-Cells = Mapping[tuple[str, str], Mapping[str, Any]]
-"""Benchmark and way of drawing to the figures."""
+Cell = tuple[str, str]
+"""Benchmark and way of drawing: a column."""
+Cells = Mapping[Cell, Mapping[str, Any]]
+NAME = 26
+"""Characters of a model's name that are shown, its last ones."""
 
 
 def print_results(console: Any, found: Mapping[str, Any]) -> None:
-    """The table, what it leaves out, and what makes it worth less than it seems."""
+    """The table: accuracies in per cent and counts, a column a benchmark and way of drawing."""
     cells = {(row["benchmark"], row["draw"]): row for row in found["results"]}
     order = sorted(cells, key=lambda cell: CELLS.index(cell) if cell in CELLS else len(CELLS))
-    header = ["accuracy in %", *(_heading(cell, cells) for cell in order)]
-    rows = [[_name(found), *(_percent(cells[cell]["accuracy"]) for cell in order)]]
-    rows.append(["95 % interval", *("-".join(map(_percent, cells[cell]["interval"])) for cell in order)])
-    published = [row for row in RESULTS if any(_comparable(cell, cells) for cell in order)]
-    rows += [[f"paper: {row.model}", *(_published(row, cell, cells) for cell in order)] for row in published]
+    ordered = {cell: cells[cell] for cell in order}
+    header = ["accuracy in %", *(_heading(cell, row) for cell, row in ordered.items())]
+    own, paper = list(_own_rows(str(found["model"])[-NAME:], ordered)), list(_paper_rows(ordered))
     if set(cells) == set(CELLS):
         header.append("average")
-        own = [_percent(fmean(row["accuracy"] for row in cells.values())), ""]
-        for row, last in zip(rows, [*own, *(f"{row.average:.1f}" for row in published)], strict=True):
-            row.append(last)
+        own[0].append(_percent(fmean(row["accuracy"] for row in cells.values())))
+        paper = [[*row, f"{published.average:.1f}"] for row, published in zip(paper, RESULTS, strict=True)]
+    separator = [["in the paper:"]] if paper else []
+    width = len(header)
+    rows = [[*row, *[""] * (width - len(row))] for row in (*own, *separator, *paper)]
     print_table(console, "", header, rows)
-    for line in _lines(cells, order, bool(published)):
-        say(console, line)
-    for line in _warnings(cells, order):
+    if paper:
+        say(
+            console,
+            "in the paper: arXiv 2510.25992, Tables 1 to 3, all from Qwen2.5-7B-Instruct; the average that it prints "
+            "for SRL does not follow from its cells, which give 26.9",
+        )
+    for line in _warnings(ordered):
         warn(console, line)
 
 
-def _heading(cell: tuple[str, str], cells: Cells) -> str:
+def _heading(cell: Cell, row: Mapping[str, Any]) -> str:
     name, draw = cell
-    return f"{BENCHMARKS[name].title} {draw if draw == GREEDY else 'avg@' + str(cells[cell]['outputs'])}"
+    return f"{BENCHMARKS[name].title}\n{draw if draw == GREEDY else 'avg@' + str(row['outputs'])}"
 
 
-def _name(found: Mapping[str, Any]) -> str:
-    """The model's name, the end of a long path."""
-    return str(found["model"])[-40:]
+def _own_rows(model: str, cells: Cells) -> Iterator[list[str]]:
+    shown: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        model: lambda row: _percent(row["accuracy"]),
+        "95 % interval": lambda row: "-".join(map(_percent, row["interval"])),
+    }
+    sizes = sorted({int(k) for row in cells.values() for k in row["pass_at"]} - {1})
+    shown |= {f"pass@{k}": lambda row, k=str(k): _passed(row, k) for k in sizes}  # type: ignore[misc]
+    shown |= {
+        "outputs": lambda row: str(row["problems"] * row["outputs"]),
+        "  without an answer": lambda row: str(row["unanswered"]),
+        "  cut": lambda row: str(row["cut"]),
+        "  not judged": lambda row: str(row["grader_faults"]),
+        "  tokens, mean": lambda row: f"{row['mean_tokens']:.0f}",
+        "  words, mean": lambda row: f"{row['mean_words']:.0f}",
+    }
+    for name, show in shown.items():
+        yield [name, *(show(row) for row in cells.values())]
+
+
+def _passed(row: Mapping[str, Any], k: str) -> str:
+    return _percent(row["pass_at"][k]) if k in row["pass_at"] else "-"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _comparable(cell: tuple[str, str], cells: Cells) -> bool:
-    """Whether the paper has this cell: as many outputs a problem."""
-    return cell in CELLS and (cell[1] == GREEDY or cells[cell]["outputs"] == OUTPUTS)
+def _paper_rows(cells: Cells) -> Iterator[list[str]]:
+    """A row a model where the paper has any of the columns: drawn the same way, as many outputs a problem."""
+    there = [cell in CELLS and (cell[1] == GREEDY or row["outputs"] == OUTPUTS) for cell, row in cells.items()]
+    if any(there):
+        for row in RESULTS:
+            known = dict(zip(CELLS, row.cells, strict=True))
+            shown = (f"{known[cell]:.1f}" if has else "-" for cell, has in zip(cells, there, strict=True))
+            yield [f"  {row.model}", *shown]
 
 
-def _published(row: Published, cell: tuple[str, str], cells: Cells) -> str:
-    return f"{row.cells[CELLS.index(cell)]:.1f}" if _comparable(cell, cells) else "-"
-
-
-def _lines(cells: Cells, order: Sequence[tuple[str, str]], compared: bool) -> Iterator[str]:
-    for cell in order:
-        row = cells[cell]
-        yield (
-            f"{_heading(cell, cells)}: {row['problems']} problems; without an answer {row['unanswered']} of "
-            f"{row['problems'] * row['outputs']} outputs, cut {row['cut']}, not judged {row['grader_faults']}; on "
-            f"average {row['mean_tokens']:.0f} tokens, {row['mean_words']:.0f} words"
-        )
-        if cell[1] == SAMPLED:
-            yield "  pass@k: " + ", ".join(f"{k}: {_percent(share)}" for k, share in row["pass_at"].items())
-    if compared:
-        yield (
-            "paper: arXiv 2510.25992, Tables 1 to 3, all from Qwen2.5-7B-Instruct; its average of SRL does not follow "
-            "from its cells, which give 26.9"
-        )
-
-
-def _warnings(cells: Cells, order: Sequence[tuple[str, str]]) -> Iterator[str]:
-    for cell in order:
-        row, name = cells[cell], _heading(cell, cells)
-        if not row["whole"]:
-            size = BENCHMARKS[cell[0]].size
-            yield (
-                f"{name}: {row['problems']} of {size} problems, a sketch of the benchmark"
-                if size
-                else f"{name}: a part"
-            )
-        if row["cut"]:
-            share = row["cut"] / (row["problems"] * row["outputs"])
-            yield f"{name}: {share:.0%} of the outputs were cut at {row['max_tokens']} tokens; raise --max-tokens"
-        if row["grader_faults"]:
-            yield f"{name}: {row['grader_faults']} outputs could not be judged and count as wrong; see items.jsonl"
+def _warnings(cells: Cells) -> Iterator[str]:
+    part = {BENCHMARKS[name].title: row["problems"] for (name, _), row in cells.items() if not row["whole"]}
+    if part:
+        what = ", ".join(f"{count} problems of {title}" for title, count in part.items())
+        yield f"a part of the benchmark only: {what}"
+    rows: Sequence[Mapping[str, Any]] = list(cells.values())
+    if any(row["cut"] for row in rows):
+        share = sum(row["cut"] for row in rows) / sum(row["problems"] * row["outputs"] for row in rows)
+        yield f"{share:.1%} of the outputs were cut at {rows[0]['max_tokens']} tokens; raise --max-tokens"
+    faults = sum(row["grader_faults"] for row in rows)
+    if faults:
+        yield f"{faults} outputs could not be judged and count as wrong; items.jsonl says why (fault)"
