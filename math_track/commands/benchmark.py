@@ -96,7 +96,7 @@ def _paths(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 
 def _facts(engine: Engine) -> dict[str, Any]:
     """What decides the answers besides the tasks."""
-    kept = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
+    kept: dict[str, Any] = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
     return {**kept, "weights": engine.weights, "prompt": SYSTEM}
 
 

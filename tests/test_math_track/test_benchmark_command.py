@@ -209,7 +209,10 @@ def test_a_directory_with_answers_of_something_else_is_refused(
     rows = write_rows(tmp_path / "rows.jsonl", 3)
     with endpoint(solve) as server:
         run(capsys, *words_of(server, rows, tmp_path / "out"))
-        for more, changed in ((["--max-tokens", "9"], "max_tokens 2048, and this is 9"), (["--slice", "0:2"], "problems 3, and")):
+        for more, changed in (
+            (["--max-tokens", "9"], "max_tokens 2048, and this is 9"),
+            (["--slice", "0:2"], "problems 3, and"),
+        ):
             assert changed in fail(capsys, *words_of(server, rows, tmp_path / "out", *more)[1:])
 
 
