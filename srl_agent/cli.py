@@ -206,6 +206,9 @@ def _replay(args: argparse.Namespace, rest: list[str]) -> int:
 def _eval(args: argparse.Namespace, rest: list[str]) -> int:
     from srl_agent.commands import eval as evaluation
 
+    if not getattr(args, "settings", True):
+        _refuse(rest)
+
     def resolve() -> tuple[Config, list[str]]:
         overrides = _overrides(args, rest, {"data.path": getattr(args, "data", None)})
         overrides += [("seed", args.seed)] if args.seed else []

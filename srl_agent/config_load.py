@@ -49,8 +49,9 @@ def choose_preset(domain: str, has_data: bool, accelerator_gb: Callable[[], floa
         more = "" if size >= UNQUANTISED_GB else "; it needs --model.quantize 4bit here"
         return "single-gpu", f"an accelerator of {size:.0f} GB is present, and data is given: adapters{more}"
     small = f"an accelerator of {size:.0f} GB only" if size else ""
+    smoke = f"smoke-{domain}" if f"smoke-{domain}" in preset_names() else "smoke"
     why = "no data is given" if size >= ONE_DEVICE_GB and not has_data else small
-    return "smoke", f"{why or 'no accelerator here'}, so the small demonstration; --preset {full} is the full size"
+    return smoke, f"{why or 'no accelerator here'}, so the small demonstration; --preset {full} is the full size"
 
 
 MAY_CHANGE = ("sft.max_steps", "sft.epochs", "srl.max_steps", "srl.epochs", "stages", "eval.", "trainer.")

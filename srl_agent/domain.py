@@ -28,7 +28,7 @@ class Score:
     capped: bool = False
     """Whether the length cap of the reward cut either text."""
     fault: bool = False
-    """Whether a sandbox failed where the reward needed one."""
+    """Whether what scores outputs failed: a sandbox, or a grader."""
     void: bool = False
     """Whether the reward says nothing therefore; else the texts were compared instead. No group with a void reward is
     trained on: it would be part of the others' baseline."""
@@ -124,6 +124,13 @@ class PlaysTasks(Protocol):
     def player(self, config: Config, tokenizer: Any, ends: set[int]) -> Any:
         """A `srl_agent.play.Player`; `ends` are the tokens that end an output, and may grow."""
         ...
+
+
+def facts_of(domain: Domain, config: Config) -> dict[str, str]:
+    """Heading to text for the terminal: what the optional method `facts(config)` of a domain says of where outputs are
+    scored. ConfigError where they cannot be."""
+    facts: Callable[[Config], dict[str, str]] | None = getattr(domain, "facts", None)
+    return facts(config) if facts else {}
 
 
 METHODS = ("load_steps", "scorer", "floors", "supervised_target", "action_kind")

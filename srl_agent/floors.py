@@ -6,7 +6,7 @@ set is too large, pairs are taken at even distances and nothing is drawn by chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -18,7 +18,6 @@ MAX_PAIRS = 2000
 
 OTHER = "another action of the episode"
 PREVIOUS = "the previous action copied"
-SKELETON = "the right tool, empty arguments"
 
 T = TypeVar("T")
 Pairs = list[tuple[str, str]]
@@ -28,19 +27,19 @@ def reward_floors(
     steps: Sequence[StepExample],
     reward: Reward,
     comparable_text: Callable[[str], str],
-    skeleton: Callable[[str], str] | None = None,
+    unskilled: Mapping[str, Callable[[str], str]] | None = None,
     max_pairs: int = MAX_PAIRS,
 ) -> dict[str, float]:
     """Name of the floor -> mean reward over (unskilled action, expert's action) pairs of these steps.
 
-    `skeleton` turns an action's text into one that shows its tool only; None where actions have no tool. A
-    floor without any pair (no episode with two steps) is left out.
+    `unskilled` has more of them: a name, and what turns an expert's action into one that needs no skill. A floor
+    without any pair (no episode with two steps) is left out.
     """
     episodes = _episodes(steps)
     pairs = {OTHER: _others(episodes), PREVIOUS: _previous(episodes)}
-    if skeleton is not None:
-        actions = evenly([step.expert_action for step in steps], max_pairs)
-        pairs[SKELETON] = [(skeleton(action), action) for action in actions]
+    actions = evenly([step.expert_action for step in steps], max_pairs)
+    for name, simple in (unskilled or {}).items():
+        pairs[name] = [(simple(action), action) for action in actions]
     floors = {}
     for name, all_pairs in pairs.items():
         texts = [(comparable_text(a), comparable_text(b)) for a, b in evenly(all_pairs, max_pairs)]

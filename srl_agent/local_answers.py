@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,12 @@ class LocalModel:
         if dtype == "bfloat16":
             policy = SamplingCopy(policy).refreshed(policy) if device == "cpu" else policy.to(torch.bfloat16)
         self.model = policy.to(device)
+
+    def drawing(self, sampling: Sampling) -> LocalModel:
+        """The same weights with another way of drawing."""
+        other = copy.copy(self)
+        other.sampling = sampling
+        return other
 
     def __call__(
         self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done

@@ -6,6 +6,7 @@ file. It is dequantised once into a cache folder; nothing is fetched from a mode
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -179,6 +180,15 @@ def require_peft() -> None:
 def context_length(name: str) -> int:
     """Positions the model was built for; 0 where its configuration does not say."""
     return int(getattr(_configuration(name), "max_position_embeddings", 0))
+
+
+def weights_stamp(name: str) -> str:
+    """SHA-256 over names, sizes and times of the files in a model's folder, which change when it is written anew; empty
+    for a model of the hub."""
+    folder = Path(resolve_model(name))
+    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    lines = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if files else ""
 
 
 def empty_model(name: str) -> Any:

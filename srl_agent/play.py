@@ -85,17 +85,22 @@ def own_tokens(ids: Tensor, played: Sequence[Rollout]) -> Tensor:
     return own
 
 
-class OneTurn:
-    """A player whose rollouts are one output, graded by its text."""
+Grade = Callable[[Sequence[str], Sequence[StepKey]], Sequence[Score]]
+"""(texts, where each began) -> the score of each."""
 
-    def __init__(self, tokenizer: Any, ends: set[int], grade: Callable[[str, StepKey], Score]) -> None:
+
+class OneTurn:
+    """A player whose rollouts are one output, all graded at once by their texts."""
+
+    def __init__(self, tokenizer: Any, ends: set[int], grade: Grade) -> None:
         self.tokenizer, self.ends, self.grade = tokenizer, ends, grade
 
     def play(self, request: Request) -> list[Rollout]:
         """See `Player`."""
-        found = []
-        for index, ids in enumerate(request.sample(request.prompts, request.rollouts)):
-            text = decode(self.tokenizer, ids, self.ends)
-            score = self.grade(text, request.starts[index // request.rollouts])
-            found.append(Rollout(ids, [True] * len(ids), text, score, not ids or ids[-1] not in self.ends))
-        return found
+        outputs = request.sample(request.prompts, request.rollouts)
+        texts = [decode(self.tokenizer, ids, self.ends) for ids in outputs]
+        scores = self.grade(texts, [start for start in request.starts for _ in range(request.rollouts)])
+        return [
+            Rollout(ids, [True] * len(ids), text, score, not ids or ids[-1] not in self.ends)
+            for ids, text, score in zip(outputs, texts, scores, strict=True)
+        ]

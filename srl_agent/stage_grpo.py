@@ -112,8 +112,8 @@ def _warn(context: StageContext, fill: Fill, metrics: dict[str, float]) -> None:
         progress.warn(f"all rewards are {rewards.pop()}: there is nothing to learn from this batch")
     if faults := metrics.get("sandbox_faults"):
         void = any(output.score.void for output in fill.outputs)
-        what = "whose groups are not trained on" if void else "which were scored by their texts"
-        progress.warn(f"sandboxes failed for {faults:.1%} of the outputs, {what}: srl-agent sandbox doctor")
+        what = "whose groups are not trained on" if void else "which were scored without it"
+        progress.warn(f"scoring failed for {faults:.1%} of the outputs (srl-agent sandbox doctor), {what}")
     if metrics.get("cut") == 1.0:
         name = f"{context.stage}.max_completion_tokens ({section.max_completion_tokens})"
         name += (

@@ -40,6 +40,8 @@ Tools: bash(command), str_replace_editor(command: view|create|str_replace|insert
 """The system prompt where one output holds the calls of a whole episode."""
 
 CALL_OPENS = "<function="
+EMPTY_CALL = "the right tool, empty arguments"
+"""Name of a reward floor."""
 NEUTRAL_THOUGHT = "I take the next step."
 """What a supervised target thinks where the expert's turn had a call but no thought (half of SWE-Gym's)."""
 
@@ -69,7 +71,13 @@ class SweDomain:
     def floors(self, config: Config, steps: Sequence[StepExample]) -> dict[str, float]:
         """See `Domain`."""
         reward = build_reward(config.reward)
-        return reward_floors(steps, reward, comparable(config.reward), skeleton=without_arguments)
+        return reward_floors(steps, reward, comparable(config.reward), {EMPTY_CALL: without_arguments})
+
+    def facts(self, config: Config) -> dict[str, str]:
+        """See `srl_agent.domain.facts_of`."""
+        from srl_agent.sandboxes import sandbox_line
+
+        return {"sandbox": sandbox_line(config)}
 
     def supervised_target(self, step: StepExample) -> str:
         """`<think>` the expert's thought, or NEUTRAL_THOUGHT, `</think>`, a line end, the expert's call.

@@ -113,8 +113,10 @@ class ToyDomain:
         """An output that names its letter is right."""
         letters = {(step.traj_id, step.step): step.expert_action for step in map(_toy_step, range(15))}
 
-        def grade(text: str, start: StepKey) -> Score:
-            return Score(float(letters[start.traj_id, start.step] in text), None, False, text)
+        def grade(texts: Sequence[str], starts: Sequence[StepKey]) -> list[Score]:
+            expected = [letters[start.traj_id, start.step] for start in starts]
+            pairs = zip(texts, expected, strict=True)
+            return [Score(float(letter in text), None, False, text) for text, letter in pairs]
 
         return OneTurn(tokenizer, ends, grade)
 

@@ -183,15 +183,22 @@ def build_on_cpu(model: Any, *, dtype: str, max_tokens: int, seed: int) -> Any:
             generation_config="vllm",  # none of the model's own sampling defaults
             dtype=dtype,
             max_model_len=max_tokens,
-            max_num_seqs=SEQUENCES,
-            block_size=BLOCK_TOKENS,
-            kv_cache_memory_bytes=_cache_bytes(config, max_tokens, 4 if dtype == "float32" else 2),
             enable_prefix_caching=True,
-            enforce_eager=True,
             logprobs_mode="processed_logprobs",  # after the temperature, as the loss computes them
             disable_log_stats=False,  # the prefix cache's hits
             seed=seed,
+            **cpu_settings(config, max_tokens, dtype),
         )
+
+
+def cpu_settings(config: Any, max_tokens: int, dtype: str) -> dict[str, Any]:
+    """What vLLM's CPU build is told for outputs that end within `max_tokens`, the prompt included."""
+    return {
+        "max_num_seqs": SEQUENCES,
+        "block_size": BLOCK_TOKENS,
+        "kv_cache_memory_bytes": _cache_bytes(config, max_tokens, 4 if dtype == "float32" else 2),
+        "enforce_eager": True,
+    }
 
 
 def _cache_bytes(config: Any, max_tokens: int, item: int) -> int:

@@ -1,1 +1,1 @@
-"""The bundled problems, and what makes them."""
+"""The bundled problems (`problems.jsonl`), and what makes them (`python -m math_track.demo.make`)."""

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 
-def add_settings(parser: argparse.ArgumentParser, purpose: str) -> None:
-    """Domain, preset, file and single settings; `purpose` ends "what to"."""
+def add_settings(parser: argparse.ArgumentParser, purpose: str, domain: bool = True) -> None:
+    """Domain (unless the command is of one), preset, file and single settings; `purpose` ends "what to"."""
+    if domain:
+        parser.add_argument(
+            "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
+        )
     parser.add_argument(
-        "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
-    )
-    parser.add_argument(
-        "--preset", default="", metavar="NAME", help="shipped settings: smoke, single-gpu, paper-swe, paper-math"
+        "--preset", default="", metavar="NAME", help="shipped settings: smoke[-math], single-gpu, paper-swe, paper-math"
     )
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")

@@ -26,14 +26,13 @@ from srl_agent.choices import (
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
 from srl_agent.cpu import keep_freed_memory
-from srl_agent.domain import StepSets, find_domain, tasks_of
+from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of
 from srl_agent.errors import ConfigError
 from srl_agent.frozen import check_quantized
 from srl_agent.memory_plan import device_bytes, lengths_of, plans, say_memory
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
 from srl_agent.run_dir import best_checkpoint, marker, new_run, provenance, read_jsonl, write_json, write_text
-from srl_agent.sandboxes import sandbox_line
 from srl_agent.stages import StageContext, run_stages
 
 
@@ -56,7 +55,10 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     steps = domain.load_steps(config, count_tokens)
     floors = domain.floors(config, steps.train)
     tasks = tasks_of(domain, config).problems(config, steps) if "rlvr" in config.stages else steps
-    _say_choices(progress, config, machine, steps, floors, why, why_dtype)
+    _say_choices(progress, config, machine, steps, floors, why, why_dtype, facts_of(domain, config))
+    for line in tasks.summary:
+        if line not in steps.summary:
+            progress.say(f"rlvr: {line}")
     _say_too_long(progress, config, steps, count_tokens)
     lengths = lengths_of(steps.train, count_tokens)
     found = plans(config, machine, lengths, device_bytes(machine))
@@ -123,6 +125,7 @@ def _say_choices(
     floors: Mapping[str, float],
     why: Sequence[str],
     why_dtype: str,
+    domain_facts: Mapping[str, str],
 ) -> None:
     device = machine.accelerator or f"CPU, {torch.get_num_threads()} threads"
     progress.heading(f"srl-agent train --domain {config.domain}")
@@ -134,7 +137,7 @@ def _say_choices(
             "device": device + _processes(machine),
             "stages": " -> ".join(config.stages),
             "reward": f"{config.reward.name}, text {config.reward.text}, autojunk {config.reward.autojunk}",
-            "sandbox": sandbox_line(config),
+            **domain_facts,
         }
     )
     for line in steps.summary:

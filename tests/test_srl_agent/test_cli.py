@@ -48,7 +48,7 @@ def test_other_unknown_arguments_are_refused(rest: list[str]) -> None:
 
 def test_what_is_not_built_yet_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not built yet" in fail(capsys, "eval", "swebench-verified")
-    assert "not built yet" in fail(capsys, "train", "--domain", "math", "--preset", "smoke", "--dry-run")
+    assert "not built yet" in fail(capsys, "train", "--domain", "envs:SweDomain", "--preset", "smoke", "--dry-run")
 
 
 def test_a_domain_that_is_not_one_says_what_is_expected(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def test_overrides_win_over_the_file_and_the_file_over_the_preset(settings: Any)
 
 
 def test_every_shipped_preset_loads_under_its_name() -> None:
-    assert preset_names() == ["paper-math", "paper-swe", "single-gpu", "smoke"]
+    assert preset_names() == ["paper-math", "paper-swe", "single-gpu", "smoke", "smoke-math"]
     assert [load_config(preset=name).preset for name in preset_names()] == preset_names()
 
 
@@ -168,13 +168,15 @@ def test_full_size_is_the_default_only_with_data_and_a_device_of_that_size() -> 
         preset, reason = choose_preset("swe", has_data, lambda size=size: size)  # type: ignore[misc]
         assert preset == "smoke"
         assert why in reason
+    assert choose_preset("math", False, lambda: 0.0)[0] == "smoke-math"
+    assert choose_preset("my.package:Domain", False, lambda: 0.0)[0] == "smoke"
 
 
 def test_a_device_between_takes_adapters_and_says_when_they_need_4_bits() -> None:
     (large, why), (small, why_small) = (choose_preset("swe", True, lambda size=size: size) for size in (48.0, 24.0))  # type: ignore[misc]
     assert (large, small) == ("single-gpu", "single-gpu")
     assert "--model.quantize 4bit" in why_small and "4bit" not in why
-    assert choose_preset("math", True, lambda: 48.0)[0] == "smoke"
+    assert choose_preset("math", True, lambda: 48.0)[0] == "smoke-math"
     assert choose_preset("swe", False, lambda: 48.0)[0] == "smoke"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from srl_agent.config import RewardConfig
-from srl_agent.floors import OTHER, PREVIOUS, SKELETON, evenly, reward_floors
+from srl_agent.floors import OTHER, PREVIOUS, evenly, reward_floors
 from srl_agent.rewards import build_reward
 from trajectories.records import StepExample
 
@@ -40,10 +40,10 @@ def test_another_action_goes_through_all_distances() -> None:
     assert reward_floors(steps, SIMILARITY, identity)[OTHER] == sum(SIMILARITY(pairs)) / 3
 
 
-def test_the_skeleton_is_compared_with_every_action() -> None:
+def test_an_unskilled_form_is_compared_with_every_action() -> None:
     steps = run("a", "view f", "view", "edit g")
-    floors = reward_floors(steps, EXACT, identity, skeleton=lambda action: action.split()[0])
-    assert floors[SKELETON] == pytest.approx(1 / 3)
+    floors = reward_floors(steps, EXACT, identity, {"tool": lambda action: action.split()[0]})
+    assert floors["tool"] == pytest.approx(1 / 3)
 
 
 def test_the_comparable_text_is_what_counts() -> None:
@@ -77,7 +77,7 @@ def test_no_floor_compares_more_than_the_bound() -> None:
             return text
 
     steps = [step for number in range(40) for step in run(str(number), *"abcdefgh")]
-    reward_floors(steps, Counting(), identity, skeleton=identity, max_pairs=50)  # type: ignore[arg-type]
+    reward_floors(steps, Counting(), identity, {"itself": identity}, max_pairs=50)  # type: ignore[arg-type]
     assert seen == [50, 50, 50]
 
 

@@ -54,11 +54,16 @@ def add_asking(parser: argparse.ArgumentParser, gets: str) -> None:
     """The options of what asks a model and writes into a directory, which `gets` these files."""
     parser.add_argument("--seed", metavar="N", help="of sampling; sets seed")
     parser.add_argument("--output", type=Path, metavar="DIR", help=f"gets {gets}")
+    add_server(parser).add_argument("--tokenizer", metavar="NAME", help="counts prompts' tokens; estimated without it")
+
+
+def add_server(parser: argparse.ArgumentParser) -> Any:
+    """The group of options that name a server and how it is asked, see `engines.server_of`."""
     server = parser.add_argument_group("a server", "the key is taken from the environment: OPENAI_API_KEY")
     server.add_argument("--server", metavar="URL", help="OpenAI-compatible, such as http://localhost:8000/v1")
     server.add_argument("--server-model", metavar="NAME", help="the model's name there")
     server.add_argument("--server-extra", default="{}", metavar="JSON", help="fields to add to requests; null removes")
-    server.add_argument("--tokenizer", metavar="NAME", help="counts prompts' tokens; estimated without it")
-    server.add_argument("--concurrency", type=int, default=16, metavar="N", help="requests at once (default: 16)")
+    server.add_argument("-j", "--concurrency", type=int, default=16, metavar="N", help="requests at once (default: 16)")
     server.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds an answer (default: 600)")
     server.add_argument("--retries", type=int, default=5, metavar="N", help="further tries of a request (default: 5)")
+    return server

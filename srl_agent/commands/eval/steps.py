@@ -13,11 +13,10 @@ from srl_agent.commands.data.console import open_console, print_table, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import choose_answerer
 from srl_agent.config import Config
-from srl_agent.domain import StepSets, find_domain
+from srl_agent.domain import StepSets, facts_of, find_domain
 from srl_agent.errors import ConfigError
 from srl_agent.evaluation import score_answers, summary, write_evaluation
 from srl_agent.run_dir import provenance
-from srl_agent.sandboxes import sandbox_line
 
 SECTIONS = ("data", "reward", "eval")
 """Settings that the summary repeats."""
@@ -34,8 +33,7 @@ def steps(args: argparse.Namespace, resolve: Resolve) -> int:
     folder = args.output or Path("runs") / f"eval-steps-{datetime.now():%Y%m%d-%H%M%S}"
     sets = domain.load_steps(config, count_tokens)
     floors = domain.floors(config, sets.train)
-    sandbox = f"sandbox: {sandbox_line(config)}"
-    for line in (*sets.summary, sandbox, _floors_line(floors), *(f"{name}: {value}" for name, value in facts.items())):
+    for line in (*sets.summary, *_lines(facts_of(domain, config)), _floors_line(floors), *_lines(facts)):
         say(console, line)
     if not sets.held_out:
         raise ConfigError("data.held_out_episodes: nothing is held out; raise it, or give more episodes")
@@ -55,6 +53,10 @@ def steps(args: argparse.Namespace, resolve: Resolve) -> int:
 def sampling_of(config: Config) -> Sampling:
     """As the srl stage draws its rollouts."""
     return Sampling(config.srl.temperature, config.srl.max_completion_tokens)
+
+
+def _lines(facts: Mapping[str, Any]) -> list[str]:
+    return [f"{name}: {value}" for name, value in facts.items()]
 
 
 def _floors_line(floors: Mapping[str, float]) -> str:

@@ -1,0 +1,161 @@
+"""The benchmarks: where their rows are, and how question and gold answer are read of a row of the hub or of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from math_track.extract import boxed_answer, hashed_answer
+from math_track.records import Problem
+from srl_agent.errors import ConfigError
+from trajectories.errors import ParseError
+from trajectories.fields import Row, describe_keys, get_name, kind_of
+from trajectories.report import Where
+from trajectories.sources import find_sources
+
+QUESTIONS = ("problem", "question", "prompt")
+"""Fields that a question may stand in; the first that a row has is read."""
+INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
+"""What some files append to a question; the evaluation prompt says it, so it is taken off."""
+PAPER = ("amc23", "aime24", "aime25", "minerva")
+"""The paper's four (arXiv 2510.25992, section 5.1), in the order of its tables."""
+
+
+def _answer(row: Row) -> str:
+    """The field `answer`, a text or a number; whole numbers without their decimal places."""
+    value = row.get("answer")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        found = kind_of(value) if "answer" in row else f"only {describe_keys(row)}"
+        raise ParseError(f"answer: expected text or a number, found {found}")
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    if not text:
+        raise ParseError("answer: expected text or a number, found only blanks")
+    return text
+
+
+def _behind_hashes(row: Row) -> str:
+    """GSM8K's: what stands behind `####` at the end of a worked answer, without the commas of thousands."""
+    text = hashed_answer(_answer(row))
+    if not text:
+        raise ParseError("answer: expected '#### ' and the final answer at its end, found none")
+    return re.sub(r"(?<=\d),(?=\d{3})", "", text)
+
+
+def _boxed(row: Row) -> str:
+    """Minerva's: the field `answer` where there is one (the hub's rows), else what the solution boxes."""
+    if row.get("answer") is not None:
+        return _answer(row)
+    answer = boxed_answer(get_name(row, "solution"))
+    if not answer:
+        raise ParseError("solution: expected a \\boxed{} answer in it, found none")
+    return answer
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One set of problems with gold answers."""
+
+    title: str
+    """For the table."""
+    hub: str = ""
+    """`owner/name:split` of the hub; empty where rows come from a file only."""
+    size: int = 0
+    """How many rows it has; 0 where any number will do."""
+    average: int = 0
+    """Outputs a problem at temperature 1.0 that the paper averages over (its avg@32); 0 where it gives greedy alone."""
+    url: str = ""
+    """Part of the field `url` of its rows, where the hub's set has more than the benchmark."""
+    gold: Callable[[Row], str] = _answer
+
+
+BENCHMARKS = {
+    # Footnote 3 of the paper names the first three; the AMC and AIME sets there hold other years too (dataset cards).
+    "amc23": Benchmark("AMC23", "AI-MO/aimo-validation-amc:train", 40, 32, "/2023_AMC_12"),
+    "aime24": Benchmark("AIME24", "AI-MO/aimo-validation-aime:train", 30, 32, "/2024_AIME_"),
+    "aime25": Benchmark("AIME25", "math-ai/aime25:test", 30, 32),
+    "minerva": Benchmark("Minerva", "math-ai/minervamath:test", 272, gold=_boxed),
+    "math500": Benchmark("MATH-500", "HuggingFaceH4/MATH-500:test", 500),
+    "gsm8k": Benchmark("GSM8K", "openai/gsm8k@main:test", 1319, gold=_behind_hashes),
+    "problems": Benchmark("problems"),
+}
+"""Names on the command line; `math` there is all of PAPER."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The problems of a benchmark that are asked."""
+
+    benchmark: str
+    problems: tuple[Problem, ...]
+    """Each with its gold answer."""
+    digest: str
+    """SHA-256 over names, questions and gold answers."""
+    whole: bool
+    """Whether these are as many as the benchmark has."""
+    source: str
+
+
+def read_benchmark(name: str, rows: str = "", part: slice = slice(None)) -> Rows:
+    """The problems of a benchmark, of a file or folder `rows`, or else of the hub.
+
+    ConfigError for a benchmark without rows; ParseError names file, row and field of the first that is broken.
+    """
+    benchmark = BENCHMARKS[name]
+    source = rows or benchmark.hub
+    if not source:
+        raise ConfigError(
+            f"eval {name}: name a JSONL file with the fields {'|'.join(QUESTIONS)} and answer: --rows FILE"
+        )
+    try:
+        found = tuple(_read(name, benchmark, source))
+    except ParseError as error:
+        remedy = "" if rows else "; --rows FILE takes rows that are on this machine"
+        raise ParseError(f"{error}{remedy}") from error
+    problems = found[part]
+    if not problems:
+        raise ConfigError(f"--slice: none of the {len(found)} problems of {name} is in it")
+    whole = len(problems) == (benchmark.size or len(found))
+    return Rows(name, problems, _digest(problems), whole, source)
+
+
+def _read(name: str, benchmark: Benchmark, source: str) -> Iterator[Problem]:
+    number = 0
+    for origin in find_sources(source):
+        for where, row in origin.rows():
+            problem = _problem(benchmark, where, row, f"{name}-{number}")
+            if problem is not None:
+                yield problem
+                number += 1
+    if not number:
+        raise ParseError(f"{source}: no row of {benchmark.title} in it; expected '{benchmark.url}' in the field url")
+
+
+def _problem(benchmark: Benchmark, where: Where, row: Row | ParseError, name: str) -> Problem | None:
+    """The problem of a row; None for one of another year."""
+    try:
+        if isinstance(row, ParseError):
+            raise row
+        if benchmark.url and benchmark.url not in str(row.get("url") or benchmark.url):
+            return None
+        field = next((field for field in QUESTIONS if field in row), QUESTIONS[0])
+        question = get_name(row, field).strip().removesuffix(INSTRUCTION).strip()
+        meta = {"file": where.file, "index": str(where.index)}
+        return Problem(name, question, answer=benchmark.gold(row), source=benchmark.title, meta=meta)
+    except ParseError as error:
+        raise ParseError(f"{where.file}:{where.index}: {error}") from error
+
+
+def _digest(problems: tuple[Problem, ...]) -> str:
+    text = json.dumps([(problem.name, problem.problem, problem.answer) for problem in problems])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parse_slice(text: str) -> slice:
+    """`0:50`, `50:`, `:50` as Python reads them. ConfigError for anything else."""
+    found = re.fullmatch(r"(\d*):(\d*)", text)
+    if not found or (found[1] and found[2] and int(found[1]) >= int(found[2])):
+        raise ConfigError(f"--slice: expected FIRST:BEHIND such as 0:50, found {text!r}")
+    return slice(*(int(bound) if bound else None for bound in found.groups()))

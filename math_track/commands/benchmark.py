@@ -1,0 +1,141 @@
+"""`srl-agent eval` on a benchmark of mathematics: ask, grade, and print accuracies beside the paper's."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from math_track.benchmarks import BENCHMARKS, PAPER, Rows, parse_slice, read_benchmark
+from math_track.commands.result_table import print_results
+from math_track.evaluation import GREEDY, SAMPLED, Graded, Task, answer_task, grade_task, write_results
+from math_track.grader import Grader
+from srl_agent.answers import Answer, Prompt
+from srl_agent.commands.data.console import open_console, say
+from srl_agent.commands.eval import Resolve
+from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
+from srl_agent.errors import ConfigError
+from srl_agent.run_dir import provenance
+from srl_agent.wording import plural
+from trajectories.records import Message
+
+SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
+GRADERS = ("math-verify", "latex2sympy2-extended", "sympy")
+"""Packages whose versions decide verdicts."""
+
+
+def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
+    """Ask, grade, write and print. Raises SrlError, ParseError and OSError."""
+    config, why = resolve()
+    console = open_console()
+    tasks = _tasks(args, config.seed)
+    engine = choose_engine(args, config)
+    facts = _facts(engine)
+    folder = args.output or _default_folder(args.eval_command, [{**facts, **task.facts()} for task in tasks])
+    for line in (*why, *_lines(tasks, engine, folder)):
+        say(console, line)
+    answers = _ask(tasks, engine, facts, folder, lambda line: say(console, line))
+    count = sum(len(group) for groups in answers for group in groups)
+    say(console, f"grading {plural(count, 'output')}")
+    results = _grade(tasks, answers)
+    graders = {name: version(name) for name in GRADERS}
+    found = write_results(folder, results, {**facts, "grader": graders, "provenance": provenance({})})
+    print_results(console, found)
+    say(console, f"wrote {folder / 'items.jsonl'} and {folder / 'summary.json'}")
+    return 0
+
+
+def prompt_of(question: str) -> Prompt:
+    """A question as Qwen2.5-Math's evaluation asks it."""
+    return (Message("system", SYSTEM), Message("user", question))
+
+
+def _tasks(args: argparse.Namespace, seed: int) -> list[Task]:
+    """What is asked: each benchmark greedily, then with as many outputs as `--avg` says, or the paper has."""
+    if args.max_tokens < 1:
+        raise ConfigError(f"--max-tokens: expected 1 or more, found {args.max_tokens}")
+    if args.avg is not None and args.avg < 0:
+        raise ConfigError(f"--avg: expected outputs a problem, 0 for greedy alone, found {args.avg}")
+    names = PAPER if args.eval_command == "math" else (args.eval_command,)
+    paths = _paths(args.rows, names)
+    tasks = []
+    for name in names:
+        rows = read_benchmark(name, paths.get(name, ""), parse_slice(args.slice))
+        outputs = {GREEDY: 1, SAMPLED: _sampled(name, args.avg, len(names) > 1)}
+        tasks += [Task(rows, draw, count, args.max_tokens, seed) for draw, count in outputs.items() if count]
+    return tasks
+
+
+def _sampled(name: str, wanted: int | None, several: bool) -> int:
+    """Outputs a problem at temperature 1.0: among several benchmarks only for those that the paper samples."""
+    if several:
+        paper = BENCHMARKS[name].average
+        return paper if wanted is None else wanted if paper else 0
+    return wanted or 0
+
+
+def _paths(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Benchmark to path. ConfigError for one that is not among `names`, or not said."""
+    if len(names) == 1:
+        if len(given) > 1:
+            raise ConfigError("--rows: one path is enough; a folder or a glob stands for several files")
+        return dict.fromkeys(names, given[0]) if given else {}
+    paths = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or name not in names:
+            raise ConfigError(f"--rows: expected NAME=PATH with one of {', '.join(names)}, found {text!r}")
+        paths[name] = path
+    return paths
+
+
+def _facts(engine: Engine) -> dict[str, Any]:
+    """What decides the answers besides the tasks."""
+    kept: dict[str, Any] = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
+    return {**kept, "weights": engine.weights, "prompt": SYSTEM}
+
+
+def _default_folder(name: str, facts: object) -> Path:
+    """The same for the same command, so that it goes on."""
+    return Path("runs") / f"eval-{name}-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]}"
+
+
+def _lines(tasks: Sequence[Task], engine: Engine, folder: Path) -> list[str]:
+    rows: dict[str, Rows] = {task.rows.benchmark: task.rows for task in tasks}
+    read = [f"{name}: {plural(len(one.problems), 'problem')} of {one.source}" for name, one in rows.items()]
+    return [*read, *(f"{name}: {value}" for name, value in engine.facts.items()), f"directory: {folder}"]
+
+
+def _ask(
+    tasks: Sequence[Task], engine: Engine, facts: dict[str, Any], folder: Path, tell: Callable[[str], None]
+) -> list[list[list[Answer]]]:
+    questions = {problem.problem for task in tasks for problem in task.rows.problems}
+    longest = max(engine.count_prompt(prompt_of(question)) for question in questions) + tasks[0].max_tokens
+    check_fits(engine, longest, "--max-tokens")
+    draws = engine.open(longest)
+    return [answer_task(task, facts, prompt_of, draws, folder, _teller(tell, task)) for task in tasks]
+
+
+def _teller(tell: Callable[[str], None], task: Task) -> Callable[[int], None]:
+    """Says what was there already, then a line at each tenth of the problems."""
+    total, said = len(task.rows.problems), -1
+
+    def count(done: int) -> None:
+        nonlocal said
+        if said < 0 < done:
+            tell(f"{task.rows.benchmark}, {task.draw}: {done} of {total} problems have their answers from before")
+        elif done * 10 // total > said >= 0:
+            tell(f"{task.rows.benchmark}, {task.draw}: {done} of {total} problems answered")
+        said = done * 10 // total
+
+    return count
+
+
+def _grade(tasks: Sequence[Task], answers: Sequence[Sequence[Sequence[Answer]]]) -> list[tuple[Task, Sequence[Graded]]]:
+    with Grader(workers=os.cpu_count() or 1) as grader:
+        return [(task, grade_task(task, groups, grader)) for task, groups in zip(tasks, answers, strict=True)]

@@ -1,0 +1,92 @@
+"""`srl-agent eval reasoning`: how the outputs of evaluations reason, side by side, and a figure of their lengths."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, quantiles
+from typing import Any
+
+from math_track.evaluation import ITEMS, SUMMARY
+from math_track.reasoning import Reasoning, reasoning
+from srl_agent.commands.data.console import open_console, print_table, say
+from srl_agent.commands.eval import Resolve
+from srl_agent.errors import ConfigError
+from srl_agent.run_dir import read_jsonl
+
+FORMATS = (".svg", ".png", ".pdf")
+NOTE = (
+    "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says "
+    "verify, check or wait. The paper (arXiv 2510.25992, version 3) shows these three by examples and counts none"
+)
+
+
+def reasoning_command(args: argparse.Namespace, resolve: Resolve) -> int:
+    """Print the table, and draw the figure. ConfigError for folders or a file that will not do."""
+    if args.figure and args.figure.suffix not in FORMATS:
+        raise ConfigError(f"--figure: expected a name ending in {', '.join(FORMATS)}, found '{args.figure}'")
+    console = open_console()
+    groups = {name: group for folder in args.folders for name, group in read_reasoning(folder).items()}
+    columns = [_column(group) for group in groups.values()]
+    print_table(console, "", ("", *groups), [(name, *(column[name] for column in columns)) for name in columns[0]])
+    say(console, NOTE)
+    if args.figure:
+        draw(args.figure, {name: [one.words for one in group] for name, group in groups.items()})
+        say(console, f"wrote {args.figure}")
+    return 0
+
+
+def read_reasoning(folder: Path) -> dict[str, list[Reasoning]]:
+    """Of each way of drawing, what the outputs of an evaluation show. ConfigError where it is not a finished one."""
+    if not (folder / SUMMARY).is_file():
+        raise ConfigError(
+            f"{folder}: no {SUMMARY} in it; expected what `srl-agent eval` on a benchmark wrote to its end"
+        )
+    found: dict[str, list[Reasoning]] = {}
+    for row in read_jsonl(folder / ITEMS):
+        group = found.setdefault(f"{folder} {row['draw']}", [])
+        group.extend(reasoning(output["text"]) for output in row["outputs"])
+    return found
+
+
+def _column(group: Sequence[Reasoning]) -> dict[str, str]:
+    words, steps = [one.words for one in group], [one.steps for one in group if one.steps]
+    return {
+        "outputs": str(len(group)),
+        "words, mean": f"{fmean(words):.0f}",
+        "words, quartiles": " / ".join(f"{value:.0f}" for value in _quartiles(words)),
+        "in numbered, titled steps": f"{len(steps) / len(group):.0%}",
+        "steps of these, mean": f"{fmean(steps):.1f}" if steps else "-",
+        "think blocks, mean": f"{fmean(one.blocks for one in group):.2f}",
+        "plan": f"{fmean(one.plans for one in group):.0%}",
+        "adjust": f"{fmean(one.adjusts for one in group):.0%}",
+        "verify": f"{fmean(one.verifies for one in group):.0%}",
+    }
+
+
+def _quartiles(values: Sequence[int]) -> Sequence[float]:
+    return quantiles(values, method="inclusive") if len(values) > 1 else [float(values[0])] * 3
+
+
+def draw(path: Path, groups: Mapping[str, Sequence[int]]) -> None:
+    """Histograms of the numbers, one line a group, on the same bins, as shares; whole or not at all."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("--figure: needs the package matplotlib: pip install 'srl-agent[figures]'") from error
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes: Any = figure.subplots()
+    most = max(max(values) for values in groups.values())
+    edges = [most * place / 30 for place in range(31)] if most else [0.0, 1.0]
+    for name, values in groups.items():
+        axes.hist(values, edges, weights=[1 / len(values)] * len(values), histtype="step", label=name)
+    axes.set(xlabel="words of an output", ylabel="share of the outputs")
+    axes.legend(fontsize="small")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = path.with_name(f".{path.name}.tmp")
+    work.write_bytes(drawn.getvalue())
+    work.replace(path)

@@ -1,0 +1,186 @@
+r"""Whether two answers are the same: spelling, numbers, words and parts first, formulas by math-verify last.
+
+Beside `math_equal` of Qwen2.5-Math (evaluation/grader.py and `strip_string` of evaluation/parser.py):
+
+* numbers with decimals are the same within 1e-4 of the larger, as there; whole numbers and fractions must be the same
+  exactly, where there 114200 equals 114201;
+* 50 equals 0.5 or 5000 only where one has a percent sign; there always;
+* brackets of intervals and points must be the same; there `[2, 5)` equals `(2, 5]`;
+* lists without brackets, sets and unions have no order; there they have one, or are compared as text;
+* `1 \frac{4}{5}` is a mixed number; there it is a product;
+* two units that are both known must agree; there all units are deleted, and letters that look like units with them;
+* powers of ten, powers in plain text (`4.5e33`), number bases, inequalities as intervals and choices such as `(B) 12`
+  are read.
+
+A percent sign, unit or base in one answer only is passed over. Case does not count.
+"""
+
+from __future__ import annotations
+
+import re
+
+from math_track.answer_parts import Parts, parts_of
+from math_track.answer_text import compact, tidy, words
+from math_track.answer_unit import same_quantity
+from math_track.symbolic import same_formula
+
+LONGEST_FORMULA = 1_000
+"""Characters; longer answers are compared by spelling alone. The longest gold answer of the six sets has 165."""
+DEEPEST = 8
+"""Levels of parts within parts that are looked at."""
+
+_CHOICE = re.compile(r"(?:\\text ?\{)? ?\(([A-J])\)[ .:}]*|([A-J])")
+_CHOSEN = re.compile(r"(?:\\text ?\{|\(|\{| )*([A-J])(?:[).:} ]+.*)?")
+_NAME = re.compile(
+    r"(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
+    r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'* ?(?:\([^()]*\))?(?: ?\\text ?\{[^{}]*\})?"
+)
+_BASED = re.compile(r"(?=[A-F]*[0-9])([0-9A-F]+) ?_ ?(?:\{ ?(?:\\text ?\{ ?)?([0-9a-z]+) ?\}* ?|([0-9]))")
+_BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9"}
+_NUMBER_WORDS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
+
+
+def same_answer(answer: str, gold: str) -> bool:
+    """Whether an answer is the gold answer; an empty one is none.
+
+    May run for long, need much memory or raise RecursionError on texts made for it: `math_track.grader` bounds it.
+    """
+    if len(answer) > LONGEST_FORMULA or len(gold) > LONGEST_FORMULA:
+        return "".join(answer.split()) == "".join(gold.split()) != ""
+    return _same(tidy(answer), tidy(gold), 0)
+
+
+def _same(answer: str, gold: str, level: int) -> bool:
+    if not answer or not gold:
+        return False
+    if compact(answer) == compact(gold):
+        return True
+    choice = _CHOICE.fullmatch(gold)
+    if choice is not None:
+        chosen = _CHOSEN.fullmatch(answer)
+        return chosen is not None and chosen.group(1) == (choice.group(1) or choice.group(2))
+    if level < DEEPEST:
+        ours, theirs = parts_of(answer), parts_of(gold)
+        if ours is not None and theirs is not None:
+            return _same_parts(answer, gold, ours, theirs, level)
+        answer, gold, unwrapped = _without_names(answer, gold)
+        if unwrapped:
+            return _same(answer, gold, level + 1)
+        if ours is not None or theirs is not None:
+            return _same_single(answer, gold, ours, theirs, level)
+    return _same_atom(answer, gold)
+
+
+def _same_atom(answer: str, gold: str) -> bool:
+    """Of two that are made of no parts."""
+    quantity = same_quantity(_as_digits(answer), _as_digits(gold))
+    if quantity is not None:
+        return quantity
+    based = _same_based(answer, gold)
+    if based is not None:
+        return based
+    said, meant = words(answer), words(gold)
+    if said or meant:
+        return said == meant
+    if _swapped(answer, gold):
+        return True
+    return same_formula(answer, gold)
+
+
+def _same_single(answer: str, gold: str, ours: Parts | None, theirs: Parts | None, level: int) -> bool:
+    """Of two of which one has parts: `\\{5\\}` is 5."""
+    items = (ours or theirs or Parts("", ())).items
+    if len(items) != 1:
+        return False
+    return _same(answer, items[0], level + 1) if ours is None else _same(items[0], gold, level + 1)
+
+
+def _same_parts(answer: str, gold: str, ours: Parts, theirs: Parts, level: int) -> bool:
+    """Of two that are made of parts."""
+    if not _compatible(ours, theirs):
+        return "union" in (ours.kind, theirs.kind) and same_formula(answer, gold)
+    if len(ours.items) != len(theirs.items):
+        return False
+    if theirs.ordered:
+        return all(_same(one, other, level + 1) for one, other in zip(ours.items, theirs.items, strict=True))
+    left = list(theirs.items)
+    for item in ours.items:
+        match = next((other for other in left if _same(item, other, level + 1)), None)
+        if match is None:
+            return False
+        left.remove(match)
+    return True
+
+
+def _compatible(ours: Parts, theirs: Parts) -> bool:
+    """Whether two kinds can say the same: a list may stand for a set or a point, a column for a point."""
+    kinds = {ours.kind, theirs.kind}
+    if kinds == {"matrix"}:
+        return ours.rows == theirs.rows
+    if kinds == {"matrix", "()"}:
+        return all(parts.kind != "matrix" or parts.rows in (1, len(parts.items)) for parts in (ours, theirs))
+    return len(kinds) == 1 or kinds in ({"list", "set"}, {"list", "()"}, {"list", "[]"})
+
+
+def _without_names(answer: str, gold: str) -> tuple[str, str, bool]:
+    """Both without what stands before `=` or `\\approx`, and whether anything did: `x = 5` is 5, `2 + 3 = 5` is 5.
+
+    Where both are equations they lose the same name or nothing.
+    """
+    answer_value, gold_value = _value_of(answer), _value_of(gold)
+    if "=" in answer and "=" in gold:
+        ours, theirs = answer.partition("=")[0], gold.partition("=")[0]
+        if not _NAME.fullmatch(ours.strip()) or compact(ours) != compact(theirs):
+            return answer, gold, False
+    unwrapped = (answer_value, gold_value) != (answer, gold)
+    return answer_value, gold_value, unwrapped
+
+
+def _value_of(text: str) -> str:
+    first, sign, second = text.partition("\\approx")
+    if sign:
+        return second.strip() if _NAME.fullmatch(first.strip()) else first.strip()
+    sides = [side.strip() for side in text.split("=")]
+    named = _NAME.fullmatch(sides[0]) or not any(char.isalpha() for char in sides[0])
+    return sides[-1] if len(sides) > 1 and named else text
+
+
+def _same_based(answer: str, gold: str) -> bool | None:
+    """Whether digits with a number base, such as `204_5`, are the same; None where neither has a base."""
+    ours, theirs = _BASED.fullmatch(answer), _BASED.fullmatch(gold)
+    if ours is None and theirs is None:
+        return None
+    digits = [match.group(1) if match else text for match, text in ((ours, answer), (theirs, gold))]
+    bases = {_base(match) for match in (ours, theirs) if match}
+    return digits[0] == digits[1] and len(bases) == 1
+
+
+def _base(match: re.Match[str]) -> str:
+    base = match.group(2) or match.group(3)
+    return _BASES.get(base, base)
+
+
+def _as_digits(text: str) -> str:
+    """A small number that is written as a word, in digits."""
+    word = compact(text)
+    return str(_NUMBER_WORDS.index(word)) if word in _NUMBER_WORDS else text
+
+
+def _swapped(answer: str, gold: str) -> bool:
+    """Whether two equations have the same sides in another order, letter by letter: `MR=SRMC`."""
+    ours, theirs = compact(answer).split("="), compact(gold).split("=")
+    return len(ours) == len(theirs) == 2 and ours == theirs[::-1]

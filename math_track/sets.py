@@ -1,0 +1,163 @@
+"""The sets that a run trains and is evaluated on: steps, whole solutions or problems, with a line for each loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from math_track.options import MathOptions
+from math_track.sources import read_problems
+from math_track.steps import (
+    NEUTRAL_THOUGHT,
+    Cut,
+    Sides,
+    check_data,
+    cut_problems,
+    cut_steps,
+    cut_wholes,
+    sides_of,
+    whole,
+)
+from srl_agent.config import Config, DataConfig
+from srl_agent.domain import Dialogue, StepSets, answered
+from srl_agent.floors import evenly
+from srl_agent.step_sets import token_budget
+from srl_agent.wording import plural
+from trajectories.errors import ParseError
+from trajectories.records import StepExample
+from trajectories.steps import Fits
+
+BUNDLED_NAME = "the bundled problems"
+Target = Callable[[StepExample], str]
+CountTokens = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class MathSets:
+    """What the stages work on."""
+
+    steps: StepSets
+    """Of sft and srl; those of rlvr where it is the only stage."""
+    problems: StepSets
+    """Of rlvr: every problem with an answer, whether its solution splits or not."""
+
+
+def load_sets(config: Config, options: MathOptions, target: Target, count_tokens: CountTokens) -> MathSets:
+    """Read the problems that `data` names and make what the stages need.
+
+    `target` is `Domain.supervised_target`. ConfigError for settings that mean nothing here, ParseError where nothing is
+    left to train on.
+    """
+    check_data(config.data)
+    read = read_problems(config.data.path)
+    sides = sides_of(read.problems, config.data.held_out_episodes)
+    fits = token_budget(config.data.max_prompt_tokens, count_tokens)
+    sources = StepSets([], [], (f"data: {config.data.path or BUNDLED_NAME}", *read.report.lines()), read.digest)
+    problems = _thinned(config.data, _problem_sets(sides, sources, fits))
+    if config.stages == ("rlvr",):
+        return MathSets(_some(problems), problems)
+    steps = _step_sets(config, options, sides, sources, fits)
+    return MathSets(_thinned(config.data, _aimed(config, options, sides, steps, fits, target, count_tokens)), problems)
+
+
+def _problem_sets(sides: Sides, sources: StepSets, fits: Fits) -> StepSets:
+    train, held_out = (cut_problems(side, fits) for side in (sides.train, sides.held_out))
+    line = (
+        f"problems with an answer: {len(train.steps)} of {len(sides.train)} to train on, {len(held_out.steps)} of "
+        f"{len(sides.held_out)} held out"
+    )
+    over = train.too_long + held_out.too_long
+    more = f", {over} left out that exceed the budget of a prompt (data.max_prompt_tokens)" if over else ""
+    return replace(sources, train=train.steps, held_out=held_out.steps, summary=(*sources.summary, line + more))
+
+
+def _step_sets(config: Config, options: MathOptions, sides: Sides, sources: StepSets, fits: Fits) -> StepSets:
+    worked = sides.train_worked, sides.held_out_worked
+    train, held_out = (cut_steps(side, config, options, fits) for side in worked)
+    title = "shown" if options.next_title else "not shown"
+    line = (
+        f"steps: {len(train.steps)} of {plural(len(worked[0]), 'problem')} to train on, {len(held_out.steps)} of "
+        f"{plural(len(worked[1]), 'problem')} held out, title of the next step {title}"
+    )
+    summary = (*sources.summary, line, *_left_out(config.data, sides, train, held_out))
+    return _some(replace(sources, train=train.steps, held_out=held_out.steps, summary=summary))
+
+
+def _left_out(data: DataConfig, sides: Sides, *cuts: Cut) -> list[str]:
+    """One line with everything that did not become a step, or none."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sides.not_split.most_common())
+    counts = [
+        (f"solutions that do not split into steps ({reasons})", sides.not_split.total()),
+        ("steps that are a title only", sum(cut.empty for cut in cuts)),
+        (f"steps whose prompt exceeds {data.max_prompt_tokens} tokens", sum(cut.too_long for cut in cuts)),
+    ]
+    parts = [f"{what}: {count}" for what, count in counts if count]
+    return [f"left out - {', '.join(parts)}"] if parts else []
+
+
+def _thinned(data: DataConfig, sets: StepSets) -> StepSets:
+    """With no more held out than `data.held_out_steps`, evenly spread."""
+    thinned = evenly(sets.held_out, data.held_out_steps)
+    if len(thinned) == len(sets.held_out):
+        return sets
+    line = f"evaluated: {len(thinned)} of {len(sets.held_out)} held out, evenly spread (data.held_out_steps)"
+    return replace(sets, held_out=thinned, summary=(*sets.summary, line))
+
+
+def _aimed(
+    config: Config,
+    options: MathOptions,
+    sides: Sides,
+    steps: StepSets,
+    fits: Fits,
+    target: Target,
+    count_tokens: CountTokens,
+) -> StepSets:
+    """The sets that `sft.target` and `srl.target` ask for. ParseError where the token budgets leave none of them."""
+    sets, examples = steps, list[Dialogue]()
+    if config.srl.target == "episode":
+        examples = [answered(step, target(step)) for step in steps.train]
+        sets = _whole_sets(config.data, options, sides, steps, fits)
+    if config.sft.target != "step" and "sft" in config.stages:
+        budget = token_budget(config.sft.max_tokens, count_tokens)
+        examples, line = _whole_examples(config, options, sides, budget, target)
+        sets = replace(sets, summary=(*sets.summary, line))
+    return replace(sets, supervised=examples)
+
+
+def _whole_sets(data: DataConfig, options: MathOptions, sides: Sides, steps: StepSets, fits: Fits) -> StepSets:
+    train, held_out = (cut_wholes(side, options, fits) for side in (sides.train_worked, sides.held_out_worked))
+    line = (
+        f"srl on whole solutions: {len(train.steps)} to train on, {len(held_out.steps)} held out, "
+        f"{train.too_long + held_out.too_long} left out whose problem exceeds {data.max_prompt_tokens} tokens "
+        "(data.max_prompt_tokens)"
+    )
+    return _some(replace(steps, train=train.steps, held_out=held_out.steps, summary=(*steps.summary, line)))
+
+
+def _whole_examples(
+    config: Config, options: MathOptions, sides: Sides, fits: Fits, target: Target
+) -> tuple[list[Dialogue], str]:
+    """Whole solutions to learn: behind the reasoning that led to them (trace), or without it (outline)."""
+    trace = config.sft.target == "trace"
+    known = [one for one in sides.train_worked if one.problem.thinking.strip() or not trace]
+    steps = [whole(one, one.problem.thinking if trace else NEUTRAL_THOUGHT, options) for one in known]
+    made = [answered(step, target(step)) for step in steps]
+    found = [example for example in made if fits(example.messages)]
+    without = f"{len(sides.train_worked) - len(known)} left out without their reasoning, " if trace else ""
+    line = (
+        f"sft on {config.sft.target}s: {len(found)} of {plural(len(sides.train_worked), 'solution')}, {without}"
+        f"{len(made) - len(found)} left out over {config.sft.max_tokens} tokens (sft.max_tokens)"
+    )
+    if not found:
+        raise ParseError(f"{line}: nothing to train on is left; raise sft.max_tokens, or take another sft.target")
+    return found, line
+
+
+def _some(sets: StepSets) -> StepSets:
+    if not sets.train:
+        raise ParseError(
+            f"{'; '.join(sets.summary)}: nothing to train on is left; give other problems, or raise "
+            "data.max_prompt_tokens"
+        )
+    return sets

@@ -1,0 +1,183 @@
+"""From worked solutions to training and held-out steps, with an account of everything left out.
+
+After section 3 of the SRL paper (arXiv 2510.25992): a solution of N steps makes N-1 instances. The prompt of step k
+shows the problem, what is written before step k, and (`options.next_title`) the step's number and title.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from math_track.headings import read_heading
+from math_track.options import MathOptions
+from math_track.prompts import evaluation_prompt, step_prompt, whole_prompt
+from math_track.records import Problem, WorkedStep
+from math_track.splitter import NotSplit, Split, split_solution
+from srl_agent.config import Config, DataConfig
+from srl_agent.errors import ConfigError
+from srl_agent.step_sets import SPLIT_SEED
+from trajectories.records import Episode, Message, StepExample
+from trajectories.steps import Fits, split_held_out
+
+NO_SOLUTION = "no solution"
+MEANINGLESS = (
+    *("format", "context", "max_observation_chars", "split", "gates", "task_sets", "evaluation_sets"),
+    *("replayed", "replay_share"),
+)
+"""Settings of `data` that are about episodes of an agent."""
+NEUTRAL_THOUGHT = "I work the problem out step by step."
+"""What a supervised target thinks before a whole solution whose reasoning is not known."""
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A problem whose solution was split."""
+
+    problem: Problem
+    split: Split
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Problems to train on and those held out, each in the order of the file."""
+
+    train: Sequence[Problem]
+    held_out: Sequence[Problem]
+    train_worked: Sequence[Worked]
+    """Those of `train` whose solution was split."""
+    held_out_worked: Sequence[Worked]
+    not_split: Counter[str]
+    """Reason to how many were not."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The instances of several problems, and how many were left out."""
+
+    steps: list[StepExample]
+    too_long: int = 0
+    """Prompts over `data.max_prompt_tokens`."""
+    empty: int = 0
+    """Steps that are a heading only."""
+
+
+def check_data(data: DataConfig) -> None:
+    """ConfigError for settings that say nothing about worked solutions, where they were changed."""
+    changed = [name for name in MEANINGLESS if getattr(data, name) != DataConfig.model_fields[name].default]
+    if changed:
+        names = ", ".join(f"data.{name}" for name in changed)
+        raise ConfigError(
+            f"{names}: nothing in the math domain depends on it; leave it at its default, and take a preset for math "
+            "(smoke-math, paper-math) where a preset set it"
+        )
+
+
+def sides_of(problems: Sequence[Problem], held_out: int) -> Sides:
+    """Split the solutions, and hold out `held_out` problems, never more than a third, by a fixed rule.
+
+    Which problems depends on their names alone, not on the run's seed nor on its stages: they are drawn among those
+    whose solution splits, where there are any. Problems that ask the same are on the same side.
+    """
+    reasons: Counter[str] = Counter()
+    worked = {problem.name: split for problem in problems if (split := _split(problem, reasons)) is not None}
+    drawn = [problem for problem in problems if problem.name in worked] or problems
+    names = {episode.instance_id for episode in split_held_out([_episode(p) for p in drawn], held_out, SPLIT_SEED)[1]}
+    asked = {_asked(problem) for problem in problems if problem.name in names}
+    kept = [problem for problem in problems if _asked(problem) in asked]
+    train = [problem for problem in problems if _asked(problem) not in asked]
+
+    def those(side: Sequence[Problem]) -> list[Worked]:
+        return [Worked(problem, worked[problem.name]) for problem in side if problem.name in worked]
+
+    return Sides(train, kept, those(train), those(kept), reasons)
+
+
+def _asked(problem: Problem) -> str:
+    return " ".join(problem.problem.split())
+
+
+def _split(problem: Problem, reasons: Counter[str]) -> Split | None:
+    try:
+        if not problem.solution.strip():
+            raise NotSplit(NO_SOLUTION)
+        return split_solution(problem.solution)
+    except NotSplit as error:
+        reasons[error.reason] += 1
+        return None
+
+
+def _episode(problem: Problem) -> Episode:
+    """What `split_held_out` looks at."""
+    return Episode(problem.name, problem.name, problem.problem, (), None, problem.source)
+
+
+def cut_steps(worked: Sequence[Worked], config: Config, options: MathOptions, fits: Fits) -> Cut:
+    """Steps 1 to N-1 of each solution, and N with `data.keep_last_step`."""
+    made: list[StepExample] = []
+    empty = 0
+    for one in worked:
+        steps = one.split.steps
+        for k in range(1, len(steps) + config.data.keep_last_step):
+            if not steps[k - 1].body:
+                empty += 1
+                continue
+            made.append(_step(one, k, options))
+    found = [step for step in made if fits(step.prompt)]
+    return Cut(found, len(made) - len(found), empty)
+
+
+def _step(worked: Worked, k: int, options: MathOptions) -> StepExample:
+    split, problem = worked.split, worked.problem
+    step = split.steps[k - 1]
+    written = "".join((split.preamble, *split.pieces[: k - 1])).strip()
+    prompt = step_prompt(
+        problem.problem, written, title_of(step) if options.next_title else "", solution_tag=options.solution_tag
+    )
+    return _example(problem, prompt, step.text, f"The next step is: {step.title}.", k, len(split.steps))
+
+
+def title_of(step: WorkedStep) -> str:
+    """How a prompt announces a step, such as `2. Coprime pairs`."""
+    return f"{step.number}. {step.title}"
+
+
+def cut_wholes(worked: Sequence[Worked], options: MathOptions, fits: Fits) -> Cut:
+    """An instance a problem: its whole solution, as it is written. It counts as step 1."""
+    made = [whole(one, NEUTRAL_THOUGHT, options) for one in worked]
+    found = [step for step in made if fits(step.prompt)]
+    return Cut(found, len(made) - len(found))
+
+
+def whole(worked: Worked, thought: str, options: MathOptions) -> StepExample:
+    """The whole solution as one step."""
+    problem = worked.problem
+    prompt = whole_prompt(problem.problem, solution_tag=options.solution_tag)
+    return _example(problem, prompt, problem.solution.strip(), thought, 1, len(worked.split.steps))
+
+
+def cut_problems(problems: Sequence[Problem], fits: Fits) -> Cut:
+    """An instance a problem that has an answer: the prompt of evaluations, and the answer. It counts as step 1."""
+    known = [problem for problem in problems if problem.answer.strip()]
+    made = [_example(one, evaluation_prompt(one.problem), one.answer, "", 1, 1) for one in known]
+    found = [step for step in made if fits(step.prompt)]
+    return Cut(found, len(made) - len(found))
+
+
+def _example(problem: Problem, prompt: tuple[Message, ...], action: str, thought: str, k: int, n: int) -> StepExample:
+    return StepExample(prompt, action, thought, problem.name, problem.name, k, n, problem.source, None)
+
+
+def body_of(text: str) -> str:
+    """A step without its heading, which a prompt may have given away; the whole text where nothing stands behind it."""
+    line = text.partition("\n")[0]
+    heading = read_heading(line)
+    return (text[heading.length :].strip() or text) if heading else text
+
+
+def heading_of(text: str) -> str:
+    """The heading alone; the first line where there is none."""
+    line = text.partition("\n")[0]
+    heading = read_heading(line)
+    return line[: heading.length].strip() if heading else line

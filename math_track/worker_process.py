@@ -1,0 +1,101 @@
+"""One grading process as its caller sees it: started, asked, listened to, and replaced when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from srl_agent.errors import ScoreError
+
+STARTING = 120.0
+"""Seconds that a process may take to import SymPy, on a busy machine."""
+WAITING = 20.0
+"""Seconds by the clock, per CPU second that a pair may take, after which the process is killed: twice its own limit."""
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class WorkerProcess:
+    """A `math_track.grading_worker`; one pair is under way at a time.
+
+    It leads a process group of its own: an interrupt from the keyboard is the caller's to handle.
+    """
+
+    def __init__(self, cpu_seconds: float, memory: int) -> None:
+        self._command = [sys.executable, "-P", "-m", "math_track.grading_worker", str(cpu_seconds), str(memory)]
+        self._patience = cpu_seconds * WAITING
+        self._start()
+
+    def _start(self) -> None:
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+            env=os.environ | {"PYTHONPATH": path},
+            process_group=0,
+        )
+        self._ready = False
+        self.deadline = 0.0
+
+    def fileno(self) -> int:
+        """Where its answers come from, for `select`."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    def ask(self, pair: tuple[str, str]) -> None:
+        """Send a pair. ScoreError where the process cannot be started."""
+        assert self._process.stdin is not None
+        if not self._ready:
+            self._await_start()
+        self.deadline = time.monotonic() + self._patience
+        with suppress(BrokenPipeError):  # it is gone: `verdict` finds that out
+            self._process.stdin.write(json.dumps(pair).encode() + b"\n")
+
+    def verdict(self) -> tuple[bool, str]:
+        """What it says of the pair, and why if it could not be compared; a process that is lost is replaced."""
+        line = self._line(max(0.0, self.deadline - time.monotonic()))
+        if line:
+            correct, fault = json.loads(line)
+            return bool(correct), str(fault)
+        self.kill()
+        self._start()
+        return False, "timeout" if line is None else "crash"
+
+    def kill(self) -> None:
+        """End the process and its child."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+        self._errors.close()
+
+    def _await_start(self) -> None:
+        if not self._line(STARTING):
+            self._errors.seek(0)
+            reason = self._errors.read().decode(errors="replace").strip().splitlines() or ["no message"]
+            self.kill()
+            raise ScoreError(f"grading: the process that compares answers did not start: {reason[-1]}")
+        self._ready = True
+
+    def _line(self, seconds: float) -> bytes | None:
+        """A line; empty where the process is gone, None where it said nothing for so long."""
+        ready, _, _ = select.select([self], [], [], seconds)
+        return os.read(self.fileno(), 65536) if ready else None
+
+
+def answered(workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
+    """Those of the workers, all of them asked, whose verdict is there or overdue; waits for the first."""
+    soonest = min(worker.deadline for worker in workers)
+    ready, _, _ = select.select(workers, [], [], max(0.0, soonest - time.monotonic()))
+    return ready or [worker for worker in workers if worker.deadline <= time.monotonic()]

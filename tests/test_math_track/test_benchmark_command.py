@@ -1,0 +1,252 @@
+"""`srl-agent eval` on benchmarks: from rows to the table, with a server and a tiny model, stopped and gone on with."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_endpoint import Endpoint, Reply, completion, endpoint
+
+from math_track.benchmarks import BENCHMARKS, PAPER
+from srl_agent.cli import main
+from srl_agent.testing import save_tiny
+
+COUNT = 12
+
+
+def write_rows(path: Path, count: int = COUNT) -> str:
+    rows = [{"problem": f"What is {number} + {number}?", "answer": 2 * number} for number in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def solve(body: dict[str, Any]) -> Reply:
+    """Right for even numbers; sampled, right where the seed is even; 7 is cut and 9 has no answer."""
+    number = int(body["messages"][-1]["content"].split()[2])
+    right = (body["seed"] if body["temperature"] else number) % 2 == 0
+    if number == 9:
+        return completion("I cannot tell.")
+    text = f"It is \\boxed{{{2 * number if right else 'x'}}}"
+    return completion(text, "length" if number == 7 else "stop")
+
+
+def words_of(server: Endpoint, rows: str, folder: Path, *more: str) -> list[str]:
+    asked = ["--preset", "smoke", "--server", server.url, "--server-model", "m", "--rows", rows]
+    return ["eval", "problems", *asked, "--output", str(folder), *more]
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["eval", *words]) == 2
+    return capsys.readouterr().err
+
+
+def closing(printed: str) -> str:
+    """The table and what stands below it."""
+    return printed[printed.index("accuracy in %") :]
+
+
+def table(printed: str) -> list[list[str]]:
+    """The cells of each line."""
+    return [re.split(r"  +", line.strip()) for line in closing(printed).splitlines()]
+
+
+def test_accuracies_counts_and_pass_at_k_reach_table_and_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with endpoint(solve) as server:
+        printed = run(capsys, *words_of(server, write_rows(tmp_path / "rows.jsonl"), tmp_path / "out", "--avg", "4"))
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())
+    greedy, sampled = found["results"]
+    assert (greedy["accuracy"], greedy["unanswered"], greedy["cut"]) == (0.5, 1, 1)
+    assert (sampled["accuracy"], sampled["outputs"]) == (pytest.approx(11 / 24), 4)
+    assert sampled["pass_at"]["4"] == pytest.approx(11 / 12)
+    rows = table(printed)
+    assert ["m", "50.0", "45.8"] in rows and ["pass@4", "-", "91.7"] in rows
+    assert ["outputs", "12", "48"] in rows and ["without an answer", "1", "4"] in rows and ["cut", "1", "4"] in rows
+    assert "paper" not in closing(printed)
+    assert "8.3% of the outputs were cut at 2048 tokens" in printed
+    assert found["schema"] == "srl-agent/eval-math-1" and found["grader"]["math-verify"] and found["provenance"]
+
+
+def test_prompts_ask_for_a_boxed_answer_and_every_output_has_a_seed_of_its_own(tmp_path: Path) -> None:
+    with endpoint(solve) as server:
+        main(words_of(server, write_rows(tmp_path / "rows.jsonl", 3), tmp_path / "out", "--avg", "2", "--seed", "5"))
+        bodies = [body for _, _, body in server.requests]
+    assert {body["messages"][0]["content"] for body in bodies} == {
+        "Please reason step by step, and put your final answer within \\boxed{}."
+    }
+    assert Counter(body["temperature"] for body in bodies) == {0.0: 3, 1.0: 6}
+    assert sorted(body["seed"] for body in bodies if body["temperature"]) == [5, 6, 7, 8, 9, 10]
+    assert {(body["max_tokens"], body["top_p"]) for body in bodies} == {(2048, 1.0)}
+
+
+def test_the_four_are_printed_beside_the_paper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for name in PAPER:
+        path = tmp_path / f"{name}.jsonl"
+        url = f"https://x{BENCHMARKS[name].url}Problem_1"
+        path.write_text(json.dumps({"problem": "What is 2 + 2?", "answer": 4, "url": url}) + "\n")
+        paths += ["--rows", f"{name}={path}"]
+    with endpoint(solve) as server:
+        asked = ["--preset", "smoke", "--server", server.url, "--server-model", "m", "--output", str(tmp_path / "out")]
+        printed = run(capsys, "eval", "math", *paths, *asked)
+        assert len(server.requests) == 4 + 3 * 32
+    rows = table(printed)
+    assert ["m", "50.0", "100.0", "50.0", "100.0", "50.0", "100.0", "100.0", "78.6"] in rows
+    assert ["SRL", "51.5", "50.0", "13.2", "16.7", "7.1", "13.3", "36.4", "27.6"] in rows
+    assert "a part of the benchmark only: 1 problems of AMC23, 1 problems of AIME24" in printed
+
+
+@contextmanager
+def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, killed at the end."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "srl_agent", *words], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def kill_at(words: list[str], mark: str) -> None:
+    """Run the command and kill it when it prints this."""
+    with started(words) as process:
+        assert process.stdout
+        assert any(mark in line for line in process.stdout), "it ended before"
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_kill_amid_asking_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, reached, killed = write_rows(tmp_path / "rows.jsonl"), threading.Event(), threading.Event()
+    asked = iter(range(10**6))
+
+    def hesitate(body: dict[str, Any]) -> Reply:
+        if next(asked) >= 30:  # of 12 greedy and 48 sampled
+            reached.set()
+            killed.wait(60)
+        return solve(body)
+
+    with endpoint(hesitate) as server:
+        with started(words_of(server, rows, tmp_path / "cut", "--avg", "4", "-j", "2")):
+            assert reached.wait(60)
+        killed.set()
+        before = len(server.requests)
+        resumed = run(capsys, *words_of(server, rows, tmp_path / "cut", "--avg", "4"))
+        assert 30 <= len(server.requests) - before <= 36  # what was under way, and the group it belonged to
+        whole = run(capsys, *words_of(server, rows, tmp_path / "whole", "--avg", "4"))
+    assert "problems have their answers from before" in resumed
+    same(tmp_path, resumed, whole)
+
+
+def same(folder: Path, resumed: str, whole: str) -> None:
+    """Tables and records of `cut` and `whole`, but for the last line, which names the directory."""
+    assert closing(resumed).splitlines()[:-1] == closing(whole).splitlines()[:-1]
+    assert (folder / "cut" / "items.jsonl").read_text() == (folder / "whole" / "items.jsonl").read_text()
+
+
+def test_a_kill_amid_grading_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl")
+    with endpoint(solve) as server:
+        kill_at(words_of(server, rows, tmp_path / "cut", "--avg", "4"), "grading 60 outputs")
+        assert not (tmp_path / "cut" / "summary.json").exists()
+        before = len(server.requests)
+        resumed = run(capsys, *words_of(server, rows, tmp_path / "cut", "--avg", "4"))
+        assert len(server.requests) == before
+        same(tmp_path, resumed, run(capsys, *words_of(server, rows, tmp_path / "whole", "--avg", "4")))
+
+
+def test_a_kill_of_a_local_model_s_evaluation_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", 20)
+    model = ["--model.name", str(save_tiny(tmp_path / "model")), "--model.dtype", "float32", "--trainer.threads", "1"]
+    words = ["eval", "problems", "--preset", "smoke", "--rows", rows, *model, "--max-tokens", "8", "--avg", "16"]
+    kill_at([*words, "--output", str(tmp_path / "cut")], "problems, sampled: 8 of 20 problems answered")
+    resumed = run(capsys, *words, "--output", str(tmp_path / "cut"))
+    found = re.search(r"problems, sampled: (\d+) of 20 problems have their answers from before", resumed)
+    assert found and 8 <= int(found[1]) < 20
+    same(tmp_path, resumed, run(capsys, *words, "--output", str(tmp_path / "whole")))
+    rows_of = [json.loads(line) for line in (tmp_path / "whole" / "items.jsonl").read_text().splitlines()]
+    assert all(len({one["text"] for one in row["outputs"]}) > 8 for row in rows_of if row["draw"] == "sampled")
+
+
+def test_without_a_directory_the_same_command_goes_on_in_the_same_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = write_rows(tmp_path / "rows.jsonl", 3)
+    with endpoint(solve) as server:
+        words = words_of(server, rows, tmp_path)[:-2]
+        run(capsys, *words)
+        assert "3 of 3 problems have their answers from before" in run(capsys, *words)
+        run(capsys, *words, "--slice", "0:2")
+        assert len(server.requests) == 5
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_directory_with_answers_of_something_else_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", 3)
+    with endpoint(solve) as server:
+        run(capsys, *words_of(server, rows, tmp_path / "out"))
+        for more, changed in (
+            (["--max-tokens", "9"], "max_tokens 2048, and this is 9"),
+            (["--slice", "0:2"], "problems 3, and"),
+        ):
+            assert changed in fail(capsys, *words_of(server, rows, tmp_path / "out", *more)[1:])
+
+
+def test_a_model_that_was_written_anew_is_not_taken_for_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", 1)
+    words = ["--preset", "smoke", "--rows", rows, "--max-tokens", "2", "--output", str(tmp_path / "out")]
+    words += ["--model.name", str(save_tiny(tmp_path / "model")), "--trainer.threads", "1"]
+    run(capsys, "eval", "problems", *words)
+    save_tiny(tmp_path / "model")
+    assert "has answers under weights" in fail(capsys, "problems", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["aime25", "--max-tokens", "0"], "--max-tokens: expected 1 or more"),
+        (["aime25", "--avg", "-1"], "--avg: expected outputs"),
+        (["aime25", "--rows", "a", "--rows", "b"], "one path is enough"),
+        (["math", "--rows", "FILE"], "expected NAME=PATH with one of amc23, aime24, aime25, minerva, found 'FILE'"),
+        (["math", "--rows", "gsm8k=FILE"], "expected NAME=PATH"),
+        (["problems"], "--rows FILE"),
+        (["problems", "--rows", "./nowhere.jsonl"], "nowhere.jsonl"),
+        (["problems", "--rows", "ROWS", "--slice", "x"], "--slice: expected FIRST:BEHIND"),
+        (["problems", "--rows", "ROWS", "--max-tokens", "5000"], "--max-tokens: a prompt with its output may take"),
+        (["problems", "--rows", "ROWS", "--trainer.engine", "vllm"], "trainer.engine: vllm is not installed"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    if "vllm" in words and importlib.util.find_spec("vllm"):
+        pytest.skip("vllm is installed")
+    rows = write_rows(tmp_path / "rows.jsonl", 1)
+    model = ["--preset", "smoke", "--model.name", str(save_tiny(tmp_path / "model"))]
+    assert message in fail(capsys, *(rows if word == "ROWS" else word for word in words), *model)

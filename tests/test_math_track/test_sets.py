@@ -1,0 +1,129 @@
+"""What the stages get of a file of problems, and what is said of the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worked import SOLUTION, configured, count_words, worked, write
+
+from math_track.domain import MathDomain
+from srl_agent.domain import StepSets
+from srl_agent.errors import ConfigError
+from trajectories.errors import ParseError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    problems = [worked(f"p{number}", thinking=f"reasoning {number}" if number % 2 else "") for number in range(12)]
+    return write(tmp_path / "problems.jsonl", *problems, worked("proof", solution="Clear.", answer=""))
+
+
+def loaded(path: Path | str = "", domain: MathDomain | None = None, **tree: Any) -> StepSets:
+    data = {"path": str(path), **tree.pop("data", {})}
+    return (domain or MathDomain()).load_steps(configured(data=data, **tree), count_words)
+
+
+def test_the_bundled_problems_are_the_default() -> None:
+    sets = loaded(data={"held_out_episodes": 60})
+    assert (len(sets.train), len(sets.held_out)) == (666, 164)
+    assert sets.summary[0] == "data: the bundled problems"
+    assert len(sets.digest) == 64
+
+
+def test_what_was_left_out_is_said_with_its_reason(file: Path) -> None:
+    lines = loaded(file, data={"held_out_episodes": 4}).summary
+    assert "steps: 16 of 8 problems to train on, 8 of 4 problems held out, title of the next step shown" in lines
+    assert "left out - solutions that do not split into steps (no numbered steps 1): 1" in lines
+
+
+def test_held_out_steps_are_thinned_evenly(file: Path) -> None:
+    sets = loaded(file, data={"held_out_episodes": 4, "held_out_steps": 3})
+    assert len(sets.held_out) == 3
+    assert "evaluated: 3 of 8 held out, evenly spread (data.held_out_steps)" in sets.summary
+
+
+def test_the_same_problems_are_held_out_with_every_seed_and_stage(file: Path) -> None:
+    def names(**tree: Any) -> set[str]:
+        return {step.instance_id for step in loaded(file, data={"held_out_episodes": 4}, **tree).held_out}
+
+    assert names() == names(seed=7) == names(stages=["rlvr"]) == names(srl={"target": "episode"})
+
+
+def test_a_file_without_a_step_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "problems.jsonl", worked("a", solution="It is 10."))
+    with pytest.raises(ParseError, match=r"no numbered steps 1.*nothing to train on is left"):
+        loaded(file)
+
+
+def test_problems_without_a_solution_do_for_rlvr_alone(tmp_path: Path) -> None:
+    file = write(tmp_path / "problems.jsonl", *(worked(f"p{number}", solution="") for number in range(6)))
+    sets = loaded(file, stages=["rlvr"], data={"held_out_episodes": 2})
+    assert (len(sets.train), len(sets.held_out)) == (4, 2)
+    assert {step.expert_action for step in sets.train} == {"10"}
+
+
+def test_supervised_steps_are_made_of_the_training_steps(file: Path) -> None:
+    assert loaded(file, stages=["sft", "srl"]).supervised == []
+
+
+def test_a_trace_is_the_reasoning_and_the_solution(file: Path) -> None:
+    sets = loaded(file, stages=["sft"], sft={"target": "trace"}, data={"held_out_episodes": 0})
+    assert len(sets.supervised) == 6
+    example = sets.supervised[0]
+    assert example.messages[-1].content == f"<think>reasoning 1</think>\n{SOLUTION}"
+    assert example.learnt == (2,)
+    assert "sft on traces: 6 of 12 solutions, 6 left out without their reasoning" in sets.summary[-1]
+
+
+def test_traces_without_any_reasoning_are_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "problems.jsonl", worked("a"))
+    with pytest.raises(ParseError, match=r"sft on traces: 0 of 1 solution, 1 left out without their reasoning"):
+        loaded(file, stages=["sft"], sft={"target": "trace"})
+
+
+def test_an_outline_is_the_solution_without_its_reasoning(file: Path) -> None:
+    sets = loaded(file, stages=["sft"], sft={"target": "outline"}, data={"held_out_episodes": 0})
+    assert len(sets.supervised) == 12
+    assert all(example.messages[-1].content.endswith(f"</think>\n{SOLUTION}") for example in sets.supervised)
+    assert "reasoning 1" not in sets.supervised[1].messages[-1].content
+
+
+def test_long_examples_are_left_out_and_counted(tmp_path: Path) -> None:
+    long = worked("b", solution=f"{SOLUTION} {'x ' * 100}")
+    file = write(tmp_path / "problems.jsonl", worked("a"), long)
+    sets = loaded(file, stages=["sft"], sft={"target": "outline", "max_tokens": 140})
+    assert len(sets.supervised) == 1
+    assert sets.summary[-1].endswith("1 left out over 140 tokens (sft.max_tokens)")
+
+
+def test_whole_solutions_are_the_steps_under_an_episode_target(file: Path) -> None:
+    sets = loaded(file, stages=["sft", "srl"], srl={"target": "episode"}, data={"held_out_episodes": 4})
+    assert (len(sets.train), len(sets.held_out)) == (8, 4)
+    assert {step.expert_action for step in sets.train} == {SOLUTION}
+    assert len(sets.supervised) == 16  # the cold start is by step all the same
+
+
+def test_rlvr_plays_every_problem_with_an_answer(file: Path) -> None:
+    domain = MathDomain()
+    config = configured(data={"path": str(file), "held_out_episodes": 4}, stages=["srl", "rlvr"])
+    problems = domain.problems(config, domain.load_steps(config, count_words))
+    assert (len(problems.train), len(problems.held_out)) == (8, 4)
+    assert problems.train[0].prompt[-1].content == "What is p0?"
+    assert "problems with an answer: 8 of 9 to train on, 4 of 4 held out" in problems.summary
+
+
+def test_problems_without_answers_cannot_be_played(tmp_path: Path) -> None:
+    file = write(tmp_path / "problems.jsonl", worked("a", answer=""))
+    domain = MathDomain()
+    config = configured(data={"path": str(file)}, stages=["srl", "rlvr"])
+    with pytest.raises(ConfigError, match="rlvr needs problems with an answer; problems with an answer: 0 of 1"):
+        domain.problems(config, domain.load_steps(config, count_words))
+
+
+def test_rollouts_cannot_begin_amid_a_solution(file: Path) -> None:
+    domain = MathDomain()
+    config = configured(data={"path": str(file)}, stages=["srl", "rlvr"], rlvr={"start": "steps"})
+    with pytest.raises(ConfigError, match=r"rlvr\.start"):
+        domain.problems(config, domain.load_steps(config, count_words))
