@@ -60,7 +60,7 @@ def fitting_issue(issue: str, tokens: int, count: Callable[[str], int]) -> str:
     """The issue, or the longest of its beginning and end that has at most so many tokens."""
     if count(issue) <= tokens:
         return issue
-    most = _largest(len(issue), lambda chars: count(cut_middle(issue, chars)) <= tokens)
+    most = largest(len(issue), lambda chars: count(cut_middle(issue, chars)) <= tokens)
     return cut_middle(issue, most)
 
 
@@ -87,11 +87,11 @@ def _fitting(text: str, tokens: int, count: Callable[[str], int]) -> tuple[str, 
         note = f"[... {len(lines) - most} lines are left out here ...]"
         return "\n".join([*lines[: most - tail], note, *lines[len(lines) - tail :]])
 
-    most = _largest(len(lines) - 1, lambda most: count(kept(most)) <= tokens)
+    most = largest(len(lines) - 1, lambda most: count(kept(most)) <= tokens)
     return kept(most), len(lines) - most
 
 
-def _largest(most: int, good: Callable[[int], bool]) -> int:
+def largest(most: int, good: Callable[[int], bool]) -> int:
     """The largest of 0..most that is good, 0 where none is; what is good stays so when it gets smaller."""
     low, high = 0, most
     while low < high:

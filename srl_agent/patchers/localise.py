@@ -1,19 +1,20 @@
 """Which files an issue is about: the repository's tree as a prompt shows it, and the paths that an answer names.
 
 The tree has source files only: by the ends of their names, without tests, hidden folders and what is carried along
-from elsewhere. Where it is longer than its budget, the deepest folders are folded first, to their names and numbers
-of files; files that were left out or folded away may be named all the same.
+from elsewhere. Where it is longer than its budget, folders are folded to their names and numbers of files, one by one:
+the deepest first, and of equally deep ones the fullest. Files that are left out or folded may be named all the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import accumulate, takewhile
 from posixpath import basename
 
 from srl_agent.output_format import CLOSE
-from srl_agent.patchers.edit_prompt import fitting_issue
+from srl_agent.patchers.edit_prompt import fitting_issue, largest
 from trajectories.records import Message
 
 SOURCES = (".py", ".pyx", ".pyi", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs", ".rb", ".php")
@@ -50,34 +51,37 @@ def listing(paths: Iterable[str], tokens: int, count: Callable[[str], int]) -> s
     Folded to its uppermost level and still too long, it is cut at its end.
     """
     sources = sorted(filter(is_source, paths))
-    for depth in range(max((path.count("/") for path in sources), default=0), -1, -1):
-        tree = _tree(sources, depth)
-        if count(tree) <= tokens:
-            return tree
-    lines = tree.split("\n")
-    while lines and count("\n".join(lines)) > tokens:
-        lines = lines[: len(lines) // 2]
-    return "\n".join([*lines, "..."])
+    folders = _folders(sources)
+    kept = largest(len(folders), lambda kept: count(_tree(sources, set(folders[kept:]))) <= tokens)
+    lines = _tree(sources, set(folders[kept:])).split("\n")
+    whole = largest(len(lines), lambda most: count("\n".join(lines[:most])) <= tokens)
+    return "\n".join(lines if whole == len(lines) else [*lines[:whole], "..."])
 
 
-def _tree(sources: Sequence[str], depth: int) -> str:
-    """The tree with folders below `depth` levels folded."""
+def _folders(sources: Sequence[str]) -> list[str]:
+    """The folders, the first to be folded last: the deepest, and of equally deep ones those with most files."""
+    files = Counter(path[: place + 1] for path in sources for place, letter in enumerate(path) if letter == "/")
+    return sorted(files, key=lambda folder: (folder.count("/"), files[folder], folder))
+
+
+def _tree(sources: Sequence[str], folded: Collection[str]) -> str:
+    """The tree, with the files of folded folders counted in place of named."""
     lines: list[str] = []
-    open_folders: list[str] = []
-    folded: dict[int, int] = {}
+    counts: dict[int, int] = {}
+    before: list[str] = []
     for path in sources:
         *folders, name = path.split("/")
-        shown = folders[: depth + 1]
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(open_folders, shown, strict=False)))
-        for level in range(same, len(shown)):
-            lines.append(f"{' ' * level}{shown[level]}/")
-        open_folders = shown
-        if len(folders) > depth:
-            place = len(lines) - 1
-            folded[place] = folded.get(place, 0) + 1
+        chain = accumulate(f"{folder}/" for folder in folders)
+        depth = next((level for level, folder in enumerate(chain, start=1) if folder in folded), 0)
+        shown = folders[:depth] if depth else folders
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, shown, strict=False)))
+        lines += [f"{' ' * level}{shown[level]}/" for level in range(same, len(shown))]
+        before = shown
+        if depth:
+            counts[len(lines) - 1] = counts.get(len(lines) - 1, 0) + 1
         else:
             lines.append(f"{' ' * len(folders)}{name}")
-    return "\n".join(f"{line} ({folded[place]} files)" if place in folded else line for place, line in enumerate(lines))
+    return "\n".join(f"{line} ({counts[place]} files)" if place in counts else line for place, line in enumerate(lines))
 
 
 def named_files(output: str, known: Iterable[str], most: int) -> list[str]:
