@@ -249,3 +249,12 @@ def test_turns_hold_thoughts_apart_from_actions(start: Open) -> None:
     result = patched("agent", start, [bash("echo x"), SUBMIT])
     assert result.episode is not None
     assert result.episode.turns[0] == Turn("so", Action("bash", (("command", "echo x"),)), "x")
+
+
+def test_commands_run_in_the_environment_of_an_instance_image(start: Open) -> None:
+    def with_conda(task: Task) -> Sandbox:
+        sandbox = start(task)
+        sandbox.write_file("/opt/miniconda3/bin/activate", b'conda() { [ "$1" = activate ] && export ACTIVE="$2"; }\n')
+        return sandbox
+
+    assert observations(patched("agent", with_conda, [bash("echo $ACTIVE"), SUBMIT]))[0] == "testbed"
