@@ -20,6 +20,8 @@ JUNK = ("__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", "*.egg-info")
 """Never part of a patch: what running tests leaves behind."""
 SECONDS = 120.0
 """For one of the scripts below; the largest repositories take a few."""
+LARGEST = 32 << 20
+"""Bytes of a patch, or of a file that is read; no fix has as many."""
 REGULAR = ("100644", "100755")
 """Git's modes of files that are neither links nor submodules."""
 
@@ -173,7 +175,7 @@ class Repository:
         if result.exit_code:
             raise Unreadable(f"{what} cannot be made in {self.root}: {result.output.strip()[-500:]}")
         try:
-            return self.sandbox.read_file(f"{self.scratch}.out")
+            return self.sandbox.read_file(f"{self.scratch}.out", LARGEST)
         except OSError as error:
             raise Unreadable(f"{what} of {self.root} cannot be read: {error}") from error
 

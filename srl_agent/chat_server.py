@@ -60,6 +60,7 @@ class ChatServer:
     """Answers prompts; see `srl_agent.answers.Answerer`. ModelError names the URL and what to do."""
 
     together = 0
+    threads = True
 
     def __init__(self, server: Server, key: str | None = None) -> None:
         self.server = server

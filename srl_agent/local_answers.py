@@ -23,6 +23,7 @@ class LocalModel:
     """
 
     together = MAX_SEQUENCES
+    threads = False
 
     def __init__(self, name: str, dtype: str, tokenizer: Any, device: str, sampling: Sampling) -> None:
         self.tokenizer, self.sampling = tokenizer, sampling

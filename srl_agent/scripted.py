@@ -14,12 +14,14 @@ from trajectories.render import render_action
 class Scripted:
     """Answers prompts from lists; see `srl_agent.answers.Answerer`. Many threads may ask."""
 
-    def __init__(self, scripts: Mapping[str, Sequence[str]], together: int = 0, otherwise: str = "") -> None:
+    def __init__(
+        self, scripts: Mapping[str, Sequence[str]], together: int = 0, otherwise: str = "", *, threads: bool = True
+    ) -> None:
         """`scripts`: a text that occurs in the prompts of one task, and the outputs for these, one after another.
 
         `otherwise` answers prompts with none of the texts in them, and those behind the end of a script.
         """
-        self.together, self.otherwise = together, otherwise
+        self.together, self.threads, self.otherwise = together, threads, otherwise
         self.asked: list[list[Prompt]] = []
         """The prompts of each call."""
         self.seeds: list[list[int]] = []

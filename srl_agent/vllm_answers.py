@@ -44,6 +44,7 @@ class VllmAnswers:
     """
 
     together = 0
+    threads = False
 
     def __init__(self, name: str, dtype: str, tokenizer: Any, device: str, longest: int, sampling: Sampling) -> None:
         """`longest`: tokens of the longest prompt with its output."""

@@ -1,9 +1,9 @@
-"""One model for the threads of many tasks: what waits for a local model is drawn together, servers are asked at once.
+"""One model for the threads of many tasks: what waits for a local model is one batch, a server is asked at once.
 
 Each output has a seed of its own, from the run's seed, the task and the number of the output within it. A server is
-sent it; a local model draws a batch with the seed of its first prompt, so that at a temperature above 0 an output
-depends on which others it was drawn with. Prompts are drawn as soon as every task that is under way waits for one,
-in the order of the tasks' names; only a task that keeps the others waiting for longer than `patience` changes that.
+sent it, and vLLM; transformers draws a batch with the seed of its first prompt, so that at a temperature above 0 an
+output depends on which others it was drawn with. Prompts are drawn as soon as every task that is under way waits for
+one, in the order of the tasks' names; only a task that keeps the others waiting for longer than `patience` changes it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Asking:
             nonlocal count
             seed = seed_of(self.seed, name, count)
             count += 1
-            return self._together(name, prompt, seed) if self.model.together else self._alone(prompt, seed)
+            return self._alone(prompt, seed) if self.model.threads else self._together(name, prompt, seed)
 
         self._join(1)
         try:
@@ -96,7 +96,7 @@ class Asking:
             self._changed.wait_for(lambda: request.answer.done() or self._ready(), tick)
             if request.answer.done() or not self._ready():
                 return []
-            batch = sorted(self._waiting, key=lambda one: one.name)[: self.model.together]
+            batch = sorted(self._waiting, key=lambda one: one.name)[: self.model.together or None]
             self._waiting = [one for one in self._waiting if one not in batch]
             self._drawing = True
             return batch
@@ -104,7 +104,7 @@ class Asking:
     def _ready(self) -> bool:
         if self._drawing or not self._waiting:
             return False
-        enough = min(self._active, self.model.together)
+        enough = min(self._active, self.model.together or self._active)
         return len(self._waiting) >= enough or time.monotonic() - self._waiting[0].since >= self.patience
 
     def _draw(self, batch: Sequence[_Request]) -> None:

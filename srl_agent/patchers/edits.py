@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from envs.repository import REGULAR, File
 from srl_agent.output_format import CLOSE, OPEN
 
+LARGEST = 4 << 20
+"""Bytes of a file above which it is no text to edit."""
 PATH = re.compile(r"#{1,6}\s+(?:[Ff]ile:\s*)?[`*\"']*(?P<path>[^\s`*\"']+)[`*\"']*:?\s*")
 SEARCH = re.compile(r"<{5,}\s*SEARCH\s*")
 DIVIDER = re.compile(r"={7}\s*")
@@ -109,6 +111,13 @@ class _Text:
         return "".join(line + end for line, end in zip(self.lines, self.ends, strict=True)).encode(self.codec)
 
 
+def no_text(file: File) -> str:
+    """Why a file cannot be shown and edited, by what the listing says of it; empty where it can."""
+    if file.mode not in REGULAR:
+        return "a link or submodule, no file"
+    return f"larger than {LARGEST} bytes" if file.size > LARGEST else ""
+
+
 def text_of(content: bytes) -> str:
     """A file's text as edits see it: UTF-8, or else Latin-1, in which every byte is a character."""
     return content.decode(_codec(content))
@@ -148,7 +157,7 @@ class _Work:
     def _no_file(self, path: str) -> str:
         """Why there can be no file of text at the path."""
         if path in self.known:
-            return "" if self.known[path].mode in REGULAR else "a link or submodule, no file"
+            return no_text(self.known[path])
         names = {*self.known, *self.now}
         parents = {path[:place] for place, letter in enumerate(path) if letter == "/"}
         if parents & names or any(name.startswith(f"{path}/") for name in names):

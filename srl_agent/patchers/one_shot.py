@@ -9,10 +9,10 @@ from typing import Any
 
 from envs.base import Sandbox
 from envs.listing import Unreadable
-from envs.repository import REGULAR, File, Repository, start_state
+from envs.repository import File, Repository, start_state
 from srl_agent.patchers import Ask, Kit, Patched
 from srl_agent.patchers.edit_prompt import edit_prompt
-from srl_agent.patchers.edits import Edited, apply_edits, read_edits, text_of
+from srl_agent.patchers.edits import Edited, apply_edits, no_text, read_edits, text_of
 from srl_agent.patchers.talk import Talk
 from srl_agent.swe_eval.records import Prediction, Task
 
@@ -43,7 +43,7 @@ class OneShot:
 
     def edit(self, paths: Sequence[str]) -> Edited:
         """Show the files (those of them that are text), ask for edits and apply them."""
-        texts = {path: self._read(path) for path in paths if path in self.known and self.known[path].mode in REGULAR}
+        texts = {path: self._read(path) for path in paths if path in self.known and not no_text(self.known[path])}
         files = {path: text_of(content) for path, content in texts.items() if b"\0" not in content}
         settings = self.kit.settings
         prompt = edit_prompt(self.task.problem_statement, files, settings.window, self.kit.count_tokens)

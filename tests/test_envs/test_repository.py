@@ -184,6 +184,14 @@ def test_a_path_that_git_refuses_makes_no_patch(shared_sandbox: Sandbox, root: s
         begun(shared_sandbox, root).patch_of({"git~1/config": b"x"})
 
 
+def test_a_patch_too_large_to_be_a_fix_is_refused(shared_sandbox: Sandbox, root: str) -> None:
+    commit(shared_sandbox, root, {"a.py": b"x\n"})
+    repository = begun(shared_sandbox, root)
+    shared_sandbox.run("head -c 34000000 /dev/zero | tr '\\0' '\\n' > lines", cwd=root)
+    with pytest.raises(Unreadable, match="cannot be (made|read)"):
+        repository.patch()
+
+
 @pytest.fixture
 def dying(system: tuple[str, Backend, Spec]) -> Iterator[Sandbox]:
     sandbox = system[1].start(system[2])

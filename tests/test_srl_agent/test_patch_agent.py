@@ -45,7 +45,7 @@ def observations(result: Patched) -> list[str]:
     return [turn.observation for turn in result.episode.turns]
 
 
-@pytest.mark.parametrize("backend", ["bubblewrap", "docker"])
+@pytest.mark.parametrize("backend", ["local", "bubblewrap", "docker"])
 def test_the_expert_s_outputs_give_exactly_the_gold_patch(backend: str) -> None:
     result = patched("agent", sandboxes(backend), outputs_of(expert(TASK)))
     lines = [line for line in result.prediction.patch.splitlines() if line[:1] in "+-"]

@@ -44,15 +44,15 @@ def scripts(turns: int = 3) -> dict[str, list[str]]:
     return {f"task {name} ": [f"{name}{turn}" for turn in range(turns)] for name in NAMES}
 
 
-@pytest.mark.parametrize("together", [0, 2, 8])
-def test_each_task_gets_its_own_outputs_in_order(together: int) -> None:
-    asking = Asking(Scripted(scripts(), together), 0, patience=60)
+@pytest.mark.parametrize(("together", "threads"), [(0, True), (0, False), (2, False), (8, False)])
+def test_each_task_gets_its_own_outputs_in_order(together: int, threads: bool) -> None:
+    asking = Asking(Scripted(scripts(), together, threads=threads), 0, patience=60)
     turns = dict.fromkeys(NAMES, 3)
     assert played(asking, turns) == {name: [f"{name}{turn}" for turn in range(3)] for name in NAMES}
 
 
 def test_a_local_model_draws_what_waits_together_in_the_order_of_the_names() -> None:
-    model = Scripted(scripts(), 8)
+    model = Scripted(scripts(), 8, threads=False)
     played(Asking(model, 0, patience=60), {"c": 1, "a": 3, "b": 2})
     shown = [[message.content for (message,) in prompts] for prompts in model.asked]
     assert shown == [
@@ -62,8 +62,14 @@ def test_a_local_model_draws_what_waits_together_in_the_order_of_the_names() -> 
     ]
 
 
+def test_an_engine_without_a_bound_draws_all_that_waits() -> None:
+    model = Scripted(scripts(), 0, threads=False)
+    played(Asking(model, 0, patience=60), dict.fromkeys(NAMES, 2))
+    assert [len(prompts) for prompts in model.asked] == [3, 3]
+
+
 def test_no_more_are_drawn_together_than_the_model_takes() -> None:
-    model = Scripted(scripts(), 2)
+    model = Scripted(scripts(), 2, threads=False)
     played(Asking(model, 0, patience=60), dict.fromkeys(NAMES, 2))
     assert max(map(len, model.asked)) == 2
 
@@ -75,7 +81,7 @@ def test_a_server_is_asked_one_prompt_a_request() -> None:
 
 
 def test_seeds_depend_on_the_task_and_the_turn_alone() -> None:
-    model = Scripted(scripts(), 8)
+    model = Scripted(scripts(), 8, threads=False)
     played(Asking(model, 7, patience=60), dict.fromkeys(NAMES, 2))
     assert model.seeds == [[seed_of(7, name, turn) for name in NAMES] for turn in range(2)]
     seeds = {seed_of(run, name, turn) for run in range(3) for name in NAMES for turn in range(3)}
@@ -84,7 +90,7 @@ def test_seeds_depend_on_the_task_and_the_turn_alone() -> None:
 
 
 def test_a_task_that_keeps_the_others_waiting_is_not_waited_for_long() -> None:
-    asking = Asking(Scripted(scripts(), 8), 0, patience=0.05)
+    asking = Asking(Scripted(scripts(), 8, threads=False), 0, patience=0.05)
     with asking.of("a") as ask, asking.of("b"):
         assert ask(prompt("a", 0)).text == "a0"
 
@@ -94,7 +100,7 @@ def test_a_failing_model_raises_for_every_task_that_waited() -> None:
         def __call__(self, *arguments: Any) -> Any:
             raise ModelError("gone")
 
-    asking = Asking(Failing({}, 8), 0, patience=60)
+    asking = Asking(Failing({}, 8, threads=False), 0, patience=60)
     together = threading.Barrier(3)
 
     def play(name: str) -> str:
@@ -108,7 +114,7 @@ def test_a_failing_model_raises_for_every_task_that_waited() -> None:
 
 
 def test_a_job_that_is_over_stops_waiting_and_its_prompt_is_not_drawn() -> None:
-    model, stop = Scripted(scripts(), 8), threading.Event()
+    model, stop = Scripted(scripts(), 8, threads=False), threading.Event()
     asking = Asking(model, 0, patience=60)
     stop.set()
     with asking.of("a") as ask, asking.of("b"), job(float("inf"), stop), pytest.raises(Interrupted):

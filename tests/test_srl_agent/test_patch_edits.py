@@ -183,6 +183,12 @@ def test_line_ends_and_encoding_stay(before: bytes, search: str, replace: str, a
     assert applied(block("a.py", search, replace), {"a.py": before}).files == {"a.py": after}
 
 
+def test_a_file_too_large_to_be_text_is_reported() -> None:
+    known = {"a.py": File("100644", "", 5 << 20)}
+    edited = apply_edits([Edit("a.py", ("a",), ("b",))], known, lambda file: pytest.fail("read"), ROOT)
+    assert "larger than" in edited.reports[0].problem
+
+
 def test_a_search_of_nothing_makes_a_new_file() -> None:
     assert applied(block("/testbed/d/new.py", "", "a\n\nb\n"), {"a.py": b"x"}).files == {"d/new.py": b"a\n\nb\n"}
 
