@@ -31,9 +31,14 @@ class Cgroup:
     missing: tuple[str, ...]
     """Controllers that limit nothing here."""
 
+    def groups(self) -> list[Path]:
+        """It and what stands below it, the deepest first: an engine makes a group for each container in one of ours."""
+        below = {Path(path) for folder in self.folders for path, _, _ in os.walk(folder)}
+        return sorted(below | set(self.folders), key=lambda path: (-len(path.parts), path))
+
     def kill(self) -> None:
         """Kill whatever is in it."""
-        for folder in self.folders:
+        for folder in self.groups():
             # Gone already: another process removes what the same dead run left.
             with contextlib.suppress(FileNotFoundError):
                 for pid in (folder / "cgroup.procs").read_text(encoding="ascii").split():
@@ -42,7 +47,7 @@ class Cgroup:
 
     def remove(self) -> None:
         """Kill what is in it and remove it. OSError where that does not succeed within two seconds."""
-        for folder in self.folders:
+        for folder in self.groups():
             for attempt in range(200):
                 try:
                     folder.rmdir()

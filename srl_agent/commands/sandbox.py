@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import SandboxError
+from srl_agent.commands import sandbox_daemon
 
 BASE = "srl-agent/base:bookworm"
 """What docker/sandbox-base.Dockerfile and docker/make-base-image make."""
@@ -35,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
     build.add_argument("--image", required=True, metavar="NAME", help="the name of the image to make")
     build.add_argument("--base", default=BASE, metavar="NAME", help="an image with bash and git (%(default)s)")
     build.add_argument("--setup", default="", metavar="COMMAND", help="run in it, such as 'pip install -e .'")
+    sandbox_daemon.add_parser(commands)
     commands.add_parser("doctor", help="for each backend: works or why not, and what it does not isolate")
 
 
@@ -154,5 +156,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "ls": _ls,
     "clean": _clean,
     "build": _build,
+    "daemon": sandbox_daemon.run,
     "doctor": _doctor,
 }
