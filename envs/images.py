@@ -157,14 +157,16 @@ def _to_terminal(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def build_from_dockerfile(folder: Path, tag: str, dockerfile: str = "Dockerfile") -> str:
-    """Build an image from a folder with a Dockerfile; returns the tag. SandboxError with the end of the build's log."""
+def build_from_dockerfile(folder: Path, tag: str, dockerfile: str = "Dockerfile", *, network: str | None = None) -> str:
+    """Build an image from a folder with a Dockerfile; returns the tag. SandboxError with the end of the build's log.
+
+    `network` is that of its RUN lines: `none`, or the engine's usual one."""
     if not match_tag(tag):
         raise SandboxError(f"'{tag}' is no name of an image; expected lower-case words as in team/project:1.0")
     lines: list[str] = []
     with engine_errors(f"building {tag} from {folder / dockerfile}"):
         for event in engine().api.build(
-            path=str(folder), dockerfile=dockerfile, tag=tag, rm=True, forcerm=True, decode=True
+            path=str(folder), dockerfile=dockerfile, tag=tag, network_mode=network, rm=True, forcerm=True, decode=True
         ):
             lines.append(str(event.get("stream", "")))
             if "error" in event:
