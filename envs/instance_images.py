@@ -113,25 +113,30 @@ def checkout(instance: Instance, folder: Path) -> str:
 def dockerfile(instance: Instance) -> list[str]:
     """The lines of its Dockerfile, the least changing first; without BuildKit, which distributions' engines lack."""
     python = "/opt/python/bin/python3" if instance.python else "python3"
-    variables = {**PIP, **instance.environment}
     lines = [f"FROM {instance.base}", "WORKDIR /testbed"]
     # ADD unpacks a local archive, whose top folder is `python`.
     lines += ["ADD python.tar.gz /opt/"] if instance.python else []
-    lines += [f"COPY activate {CONDA}/bin/activate", f"RUN {python} -m venv {TESTBED}"]
+    trust = "git config --global --add safe.directory /testbed"
+    lines += [f"COPY activate {CONDA}/bin/activate", f"RUN {python} -m venv {TESTBED} && {trust}"]
     lines += [f"COPY wheels {WHEELS}"] if instance.wheels else []
-    lines += [f"ENV {name}={json.dumps(value)}" for name, value in sorted(variables.items())]
     # A container's plain shell has the environment too.
-    lines += [f"ENV PATH={TESTBED}/bin:$PATH"]
-    if instance.requirements:
-        lines += [f"RUN pip install -q {shlex.join(instance.requirements)}"]
-    lines += ["ADD source.tar /testbed/", "RUN git reset -q && git config --global --add safe.directory /testbed"]
-    if instance.install:
-        # -u as in the eval scripts: what activates must bear it.
-        activate = f"set -u; source {CONDA}/bin/activate; conda activate testbed"
-        command = f"{activate} && {{ {instance.install}; }} && {IGNORE}"
-        lines += [f"RUN {json.dumps(['bash', '-c', command])}"]
+    lines += [*_variables(PIP), f"ENV PATH={TESTBED}/bin:$PATH"]
+    lines += [f"RUN pip install -q {shlex.join(instance.requirements)}"] if instance.requirements else []
+    lines += [*_variables(instance.environment), "ADD source.tar /testbed/"]
+    # -u as in the eval scripts: what activates must bear it.
+    activate = f"set -u; git reset -q && source {CONDA}/bin/activate && conda activate testbed"
+    install = ["bash", "-c", f"{activate} && {{ {instance.install or 'true'}; }} && {IGNORE}"]
+    lines += [f"RUN {json.dumps(install)}"]
     # The first process of a container ignores TERM: `docker stop` would wait.
     return [*lines, "STOPSIGNAL SIGKILL"]
+
+
+def _variables(variables: Mapping[str, str]) -> list[str]:
+    """Lines that set them, whatever they hold: a Dockerfile reads `$` and `\\` in quotes."""
+    escaped = {
+        name: value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") for name, value in variables.items()
+    }
+    return [f'ENV {name}="{value}"' for name, value in sorted(escaped.items())]
 
 
 def _digest(instance: Instance, commit: str, lines: list[str]) -> str:

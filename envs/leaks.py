@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from envs.base import Result, Sandbox
 from envs.errors import SandboxError
+from envs.listing import settle
 
 TIMEOUT = 900.0
 """Seconds for one question to git: a history of 30,000 commits takes tens of them on a slow disk."""
@@ -24,7 +25,8 @@ EVERY = f"{GIT} cat-file --batch-all-objects --batch-check='%(objectname)' | sor
 MERGED = f"{GIT} for-each-ref --merged=HEAD --format='%(objectname)'"
 """Tags of commits up to HEAD are objects of their own."""
 NAMES = (
-    r"cat $(find .git/logs -type f) .git/*_HEAD 2>/dev/null | grep -oE '\b[0-9a-f]{40,64}\b' | grep -v '^0*$' | sort -u"
+    r"cat $(find .git/logs -type f 2>/dev/null) .git/*_HEAD 2>/dev/null"
+    r" | grep -oE '\b[0-9a-f]{40,64}\b' | grep -v '^0*$' | sort -u"
 )
 _FILE = re.compile(r"^\+\+\+ (?:b/)?([^\t\n]+)", re.M)
 _HUNK = re.compile(r"^@@ .*\n((?:[ +\-\\].*\n?|\n)*)", re.M)
@@ -35,6 +37,7 @@ def leaks(sandbox: Sandbox, *, base_commit: str = "", test_patch: str = "", root
 
     `base_commit` and `test_patch` as in the task's row. SandboxError where the sandbox fails, or has no repository.
     """
+    settle(sandbox)
     found = [*_past_the_base(sandbox, root, base_commit), *_history(sandbox, root)]
     found += _hidden_tests(sandbox, root, test_patch)
     return [*found, *_network(sandbox)]
@@ -42,7 +45,7 @@ def leaks(sandbox: Sandbox, *, base_commit: str = "", test_patch: str = "", root
 
 def _git(sandbox: Sandbox, root: str, command: str) -> str:
     """The output of a question to git that must have an answer."""
-    result = sandbox.run(f"export LC_ALL=C GIT_OPTIONAL_LOCKS=0; {command}", TIMEOUT, cwd=root, fresh=True)
+    result = sandbox.run(f"export LC_ALL=C GIT_OPTIONAL_LOCKS=0; {command}", TIMEOUT, cwd=root)
     if result.exit_code:
         raise SandboxError(f"the history of {root} cannot be looked at ({_end(result)}): {command}")
     return result.output.strip()
@@ -117,7 +120,7 @@ def _after(hunk: str) -> str:
 
 def _network(sandbox: Sandbox) -> Iterator[str]:
     """Routes other than the loopback's (proc(5): the columns of /proc/net/route, and the last of ipv6_route)."""
-    routes = sandbox.run("tail -n +2 /proc/net/route; cat /proc/net/ipv6_route 2>/dev/null", fresh=True).output
+    routes = sandbox.run("tail -n +2 /proc/net/route; cat /proc/net/ipv6_route 2>/dev/null").output
     devices = {line.split()[0] if "\t" in line else line.split()[-1] for line in routes.splitlines() if line.strip()}
     if devices - {"lo"}:
         yield f"a way to the network through {', '.join(sorted(devices - {'lo'}))}"
