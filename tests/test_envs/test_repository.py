@@ -188,7 +188,7 @@ def test_a_patch_too_large_to_be_a_fix_is_refused(shared_sandbox: Sandbox, root:
     commit(shared_sandbox, root, {"a.py": b"x\n"})
     repository = begun(shared_sandbox, root)
     shared_sandbox.run("head -c 34000000 /dev/zero | tr '\\0' '\\n' > lines", cwd=root)
-    with pytest.raises(Unreadable, match="cannot be (made|read)"):
+    with pytest.raises(Unreadable, match=r"cannot be (made|read)"):
         repository.patch()
 
 

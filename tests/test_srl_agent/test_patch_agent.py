@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from patching import SUBMIT, TASK, bash, expert, kit, patched, sandboxes
 
 from envs.base import Sandbox
 from envs.demo.task import load_tasks
 from envs.errors import SandboxError
+from envs.toolbox import TOOLS
 from srl_agent.config import DataConfig
 from srl_agent.output_format import format_output
 from srl_agent.patchers import Patched
@@ -20,7 +23,7 @@ from srl_agent.patchers.agent import NOTE
 from srl_agent.patchers.keep import gather, keep
 from srl_agent.patchers.places import Open
 from srl_agent.scripted import Scripted, outputs_of
-from srl_agent.step_sets import episode_steps, token_budget
+from srl_agent.step_sets import episode_steps, token_budget, without_surrogates
 from srl_agent.swe import SYSTEM_PROMPT
 from srl_agent.swe_eval.records import Task
 from trajectories.formats import read_episodes
@@ -243,6 +246,24 @@ def test_every_bundled_task_is_solved_by_its_expert(start: Open) -> None:
         task.instance_id: [line for line in task.gold_patch.splitlines() if line[:1] in "+-"] for task in demo_tasks()
     }
     assert len(gold) == len(load_tasks())
+
+
+VALUES = st.text(max_size=20) | st.sampled_from(
+    ["create", "view", "undo_edit", "a.py", "../x", "rates.py", "[1, 2]", "\0"]
+)
+NAMES = st.sampled_from(["command", "path", "file_text", "view_range", "search_term", "dir", "old_str", "insert_line"])
+TOOL_NAMES = st.sampled_from([*(name for name in TOOLS if name != "submit"), "other"])
+ACTIONS = st.builds(Action, TOOL_NAMES, st.lists(st.tuples(NAMES, VALUES), max_size=4).map(tuple))
+OUTPUTS = st.text() | ACTIONS.map(lambda action: format_output("so", render_action(action)))
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(OUTPUTS, min_size=1, max_size=8))
+def test_whatever_the_model_writes_is_data(start: Open, tmp_path: Path, outputs: list[str]) -> None:
+    using = kit(LONG, max_steps=len(outputs), max_format_errors=99, command_seconds=5)
+    result = patched("agent", start, outputs, using)
+    assert (ended(result), result.record["outputs"]) == ("steps", [without_surrogates(text) for text in outputs])
+    keep(tmp_path, result)
 
 
 def test_turns_hold_thoughts_apart_from_actions(start: Open) -> None:
