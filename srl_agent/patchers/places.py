@@ -11,6 +11,7 @@ from envs.demo.task import DemoTask, broken_files, load_tasks, repository_files
 from envs.errors import SandboxError
 from envs.image_context import COMMIT
 from envs.images import task_image
+from envs.leaks import cut_history, leaks
 from envs.places import REPRODUCIBLE
 from srl_agent.patchers import Kit, Patched, Patcher
 from srl_agent.patchers.asking import Asking
@@ -34,17 +35,28 @@ def work_on(task: Task, patcher: Patcher, start: Open, asking: Asking, kit: Kit)
             sandbox.close()
 
 
-def images(
-    backend: Backend, limits: Limits, root: str = "/testbed", prepare: Callable[[Sandbox], None] | None = None
-) -> Open:
-    """Sandboxes of the tasks' images, which must be here (docker); `prepare` may change each before it is used."""
+def images(backend: Backend, limits: Limits, root: str = "/testbed") -> Open:
+    """Sandboxes of the tasks' images, which must be here (docker), without what would tell the solution."""
 
     def start(task: Task) -> Sandbox:
         image = task_image({"image": task.image, "instance_id": task.instance_id})
         sandbox = backend.start(Spec(image, root, dict(REPRODUCIBLE), limits))
-        return _prepared(sandbox, prepare) if prepare else sandbox
+        return _prepared(sandbox, lambda sandbox: hide_solution(task, sandbox, root))
 
     return start
+
+
+def hide_solution(task: Task, sandbox: Sandbox, root: str = "/testbed") -> None:
+    """Cut a history that goes on past the base commit. SandboxError where something else tells the solution."""
+
+    def found() -> list[str]:
+        return leaks(sandbox, base_commit=task.base_commit, test_patch=task.test_patch, root=root)
+
+    if not found():
+        return
+    cut_history(sandbox, root)
+    if left := found():
+        raise SandboxError(f"{task.instance_id}: the sandbox tells the solution: {'; '.join(left)}")
 
 
 def demo_tasks() -> tuple[Task, ...]:
