@@ -13,7 +13,7 @@ DOMAINS = {"swe": "srl_agent.swe:SweDomain", "math": "math_track:MathDomain"}
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a domain; what it names is imported when it is needed."""
+    """A command; what it names is imported when it is needed."""
 
     help: str
     """One line for `--help`."""
@@ -33,9 +33,9 @@ def domain_commands(group: str) -> dict[str, Command]:
     return found
 
 
-def add_domain_commands(group: str, subparsers: Any) -> None:
-    """Add the parsers of a group's commands to what `ArgumentParser.add_subparsers` returned."""
-    for name, command in domain_commands(group).items():
+def add_commands(commands: Mapping[str, Command], subparsers: Any) -> None:
+    """Add the parsers of these commands to what `ArgumentParser.add_subparsers` returned."""
+    for name, command in commands.items():
         load(command.options)(subparsers.add_parser(name, help=command.help), name)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srl_agent.commands import executing
-from srl_agent.domains import add_domain_commands, domain_commands, load
+from srl_agent.domains import add_commands, domain_commands, load
 
 COMMANDS = {
     "convert": "srl_agent.commands.data.convert:convert",
@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     _add_steps(commands.add_parser("steps", help="episodes to training and held-out steps, with reward floors"))
     _add_compare(commands.add_parser("compare", help="execute sampled actions beside the expert's in sandboxes"))
     _add_export(commands.add_parser("export", help="rows for other trainers: TRL, pivot rows, ATIF, step rows"))
-    add_domain_commands("data", commands)
+    add_commands(domain_commands("data"), commands)
 
 
 def run(args: argparse.Namespace) -> int:

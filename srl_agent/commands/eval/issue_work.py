@@ -1,0 +1,132 @@
+"""How `srl-agent eval` has a model work on issues: which model, which patcher, which sandboxes, and what is on record."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from envs.base import Limits, Sandbox, choose_backend
+from envs.errors import SandboxError
+from envs.leaks import cut_history, leaks
+from srl_agent.answers import Sampling
+from srl_agent.asking import settle
+from srl_agent.commands.eval import Resolve
+from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
+from srl_agent.config import Config
+from srl_agent.config_load import read_options
+from srl_agent.patchers import Kit, Patched, find_patcher
+from srl_agent.patchers.asking import Asking
+from srl_agent.patchers.places import images, work_on
+from srl_agent.patchers.settings import PatchConfig
+from srl_agent.swe_eval.generate import generate
+from srl_agent.swe_eval.records import Prediction, Task
+from srl_agent.swe_eval.rows import TaskSet
+
+Say = Callable[[str], None]
+ROOT = "/testbed"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The predictions to be scored."""
+
+    predictions: Mapping[str, Prediction]
+    """By the task's id."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Tasks whose sandbox failed, to why."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the summary says of how they were made."""
+
+
+def make_predictions(args: argparse.Namespace, resolve: Resolve, tasks: TaskSet, folder: Path, say: Say) -> Made:
+    """Let the model work on what has no prediction yet. Raises SrlError, and SandboxError where no backend works."""
+    config, why = resolve()
+    settings = read_options(config, PatchConfig)
+    engine = choose_engine(args, config)
+    sampling = Sampling(args.temperature, args.max_tokens)
+    longest = _longest_prompt(args.patcher, config, settings) + sampling.max_tokens
+    check_fits(engine, longest, "data.max_prompt_tokens" if args.patcher == "agent" else "options.window")
+    facts = _facts(args, config, settings, engine, sampling)
+    settle(folder, facts)
+    for line in (*why, f"patcher: {args.patcher}", *(f"{name}: {value}" for name, value in engine.facts.items())):
+        say(line)
+    work = _worker(args.patcher, engine, longest, sampling, Kit(
+        engine.facts["model"], engine.count_tokens, config.data, settings, ROOT
+    ), config, say)  # fmt: skip
+    done = 0
+
+    def tell(task: Task, how: str) -> None:
+        nonlocal done
+        done += 1
+        say(f"{task.instance_id}: {how} ({done} worked on)")
+
+    made = generate(tasks.tasks, work, folder, args.jobs, tell)
+    return Made(made.predictions, made.failed, facts)
+
+
+def _longest_prompt(patcher: str, config: Config, settings: PatchConfig) -> int:
+    return config.data.max_prompt_tokens if patcher == "agent" else settings.window
+
+
+def _facts(
+    args: argparse.Namespace, config: Config, settings: PatchConfig, engine: Engine, sampling: Sampling
+) -> dict[str, Any]:
+    """What decides the predictions besides the tasks."""
+    kept = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
+    drawn = {"temperature": sampling.temperature, "max_tokens": sampling.max_tokens, "seed": config.seed}
+    data = {name: getattr(config.data, name) for name in ("context", "max_prompt_tokens", "max_observation_chars")}
+    return {
+        **kept, "weights": engine.weights, "patcher": args.patcher, "sampling": drawn, "data": data,
+        "options": settings.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _worker(
+    patcher: str, engine: Engine, longest: int, sampling: Sampling, kit: Kit, config: Config, say: Say
+) -> Callable[[Task], Patched]:
+    """What makes the prediction of one task, on any thread; the model is loaded for the first of them."""
+    name, backend, why = choose_backend("docker" if config.sandbox.backend == "auto" else config.sandbox.backend)
+    say(f"sandbox: {name} ({why}); {backend.isolation()}")
+    start = images(backend, Limits(), ROOT)
+    solve = find_patcher(patcher)
+    model = Once(lambda: Asking(engine.open(longest)(sampling), config.seed))
+
+    def open_guarded(task: Task) -> Sandbox:
+        sandbox = start(task)
+        try:
+            guard(task, sandbox)
+        except BaseException:
+            sandbox.close()
+            raise
+        return sandbox
+
+    return lambda task: work_on(task, solve, open_guarded, model.get(), kit)
+
+
+def guard(task: Task, sandbox: Sandbox) -> None:
+    """Cut what the history tells of the solution. SandboxError where the sandbox still tells it."""
+    found = leaks(sandbox, base_commit=task.base_commit, test_patch=task.test_patch, root=ROOT)
+    if found:
+        cut_history(sandbox, ROOT)
+        found = leaks(sandbox, base_commit="", test_patch=task.test_patch, root=ROOT)
+    if found:
+        raise SandboxError(f"{task.instance_id}: the sandbox tells the solution: {'; '.join(found)}")
+
+
+class Once:
+    """Makes something for the first thread that asks, and gives it to all."""
+
+    def __init__(self, make: Callable[[], Asking]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._made: Asking | None = None
+
+    def get(self) -> Asking:
+        """What was made."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made

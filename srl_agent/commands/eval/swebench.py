@@ -1,0 +1,119 @@
+"""`srl-agent eval swebench-verified` and its like: let a model work on issues, score its patches, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from srl_agent.asking import settle
+from srl_agent.commands.data.console import open_console, say, warn
+from srl_agent.commands.eval import Resolve
+from srl_agent.commands.eval.issue_table import print_summary
+from srl_agent.commands.eval.issue_work import Made, make_predictions
+from srl_agent.errors import ConfigError
+from srl_agent.patchers.keep import EPISODES, gather
+from srl_agent.run_dir import provenance
+from srl_agent.swe_eval.engine import scoring_engine
+from srl_agent.swe_eval.harness import Settings, Watcher, score
+from srl_agent.swe_eval.predictions import by_task, prediction_digest, read_predictions
+from srl_agent.swe_eval.records import Prediction, Status, Verdict
+from srl_agent.swe_eval.results import summarise
+from srl_agent.swe_eval.rows import TaskSet, read_tasks, select
+from srl_agent.swe_eval.stored import write_results
+from srl_agent.wording import plural
+
+Say = Callable[[str], None]
+UNFINISHED = 1
+"""Exit status where a sandbox failed for some task: the same command tries those again."""
+
+
+def run(args: argparse.Namespace, resolve: Resolve) -> int:
+    """Make what is missing, score what is not scored, write and print. Raises SrlError, ParseError and SandboxError."""
+    console = open_console()
+
+    def tell(line: str) -> None:
+        say(console, line)
+
+    tasks = select(read_tasks(args.rows or args.eval_command), args.slice, args.filter, args.instance_ids)
+    tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
+    folder = args.output or _default_folder(args)
+    tell(f"directory: {folder}")
+    engine = None if args.no_scoring else scoring_engine(args.docker_host, args.unsafe_daemon, tell)
+    made = _read(args, tasks, folder, tell) if args.predictions else make_predictions(args, resolve, tasks, folder, tell)
+    if engine is None:
+        tell(f"wrote {folder / 'preds.jsonl'}: {plural(len(made.predictions), 'prediction')}; not scored, as asked")
+        return UNFINISHED if made.failed else 0
+    settings = Settings(
+        folder / "harness", args.jobs, args.test_timeout, docker_host=engine.docker_host, pull=args.pull,
+        unsafe_daemon=args.unsafe_daemon,
+    )  # fmt: skip
+    left = [task for task in tasks.tasks if task.instance_id not in made.failed]
+    engine.bring([task for task in left if task.instance_id in made.predictions], tell)
+    scored = {verdict.instance_id: verdict for verdict in score(left, made.predictions, settings, _watcher(tell))}
+    scored |= {name: Verdict(name, Status.ERROR, why) for name, why in made.failed.items()}
+    summary = {
+        **summarise(tasks.tasks, made.predictions, scored),
+        **_facts(args, tasks, made.facts, engine.image_ids(tasks.tasks)),
+    }
+    write_results(folder, [scored[task.instance_id] for task in tasks.tasks], summary)
+    if (folder / EPISODES).is_dir():
+        gather(folder, {name: verdict.status is Status.RESOLVED for name, verdict in scored.items()})
+    print_summary(console, summary)
+    tell(f"wrote {folder / 'summary.json'}, verdicts.jsonl and the predictions")
+    if summary["counts"][str(Status.ERROR)]:
+        warn(console, "the environment failed for some tasks, see verdicts.jsonl; the same command tries those again")
+        return UNFINISHED
+    return 0
+
+
+def _read(args: argparse.Namespace, tasks: TaskSet, folder: Path, tell: Say) -> Made:
+    """The predictions of others. ConfigError where none is for these tasks."""
+    every = read_predictions(args.predictions)
+    found, others = by_task(tasks.tasks, every)
+    if not found:
+        raise ConfigError(
+            f"--predictions: none of the {len(every)} in {args.predictions} is for these tasks; first: "
+            f"{every[0].instance_id if every else 'none'}"
+        )
+    if others:
+        tell(f"{plural(len(others), 'prediction')} for other tasks left alone: {', '.join(others[:3])}")
+    settle(folder, {"predictions": _digest(list(found.values()))})
+    models = sorted({one.model for one in found.values()})
+    return Made(found, {}, {"model": ", ".join(models), "predictions_from": str(args.predictions)})
+
+
+def _digest(predictions: Sequence[Prediction]) -> str:
+    return hashlib.sha256("".join(sorted(map(prediction_digest, predictions))).encode()).hexdigest()
+
+
+def _default_folder(args: argparse.Namespace) -> Path:
+    """The same for the same command, so that it goes on."""
+    told = {name: value for name, value in vars(args).items() if name != "command"}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    return Path("runs") / f"eval-{args.eval_command}-{digest}"
+
+
+def _watcher(tell: Say) -> Watcher:
+    return Watcher(lambda verdict: tell(f"{verdict.instance_id}: {verdict.status} {verdict.detail}".rstrip()), tell)
+
+
+def _facts(
+    args: argparse.Namespace, tasks: TaskSet, made: Mapping[str, Any], images: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        **made,
+        "benchmark": args.eval_command,
+        "rows": tasks.name,
+        "rows_sha256": tasks.digest,
+        "images": dict(images),
+        "harness": f"swebench {version('swebench')}",
+        "test_timeout_s": args.test_timeout,
+        "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "provenance": provenance({}),
+    }

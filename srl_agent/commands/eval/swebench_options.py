@@ -1,0 +1,61 @@
+"""The options of `srl-agent eval` on issues; free of heavy imports."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from srl_agent.commands.eval import add_server
+from srl_agent.commands.settings import add_settings
+
+
+def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
+    """Of a benchmark of issues, by name or of rows of one's own."""
+    parser.description = (
+        "Let --model.name, or a model behind --server, work on the issues in sandboxes, and score its patches by the "
+        "official SWE-bench harness; or score --predictions. The same command goes on where a stopped one was. Limits "
+        "of the work are --options.KEY VALUE, such as --options.max_steps 30."
+    )
+    add_settings(parser, "score on", domain=False)
+    parser.set_defaults(domain="swe")
+    rows = "rows on this machine (JSON, JSONL, parquet), or a hub's owner/name:split"
+    parser.add_argument("--rows", metavar="PATH", required=name == "issues", help=rows)
+    parser.add_argument("--slice", default="", metavar="A:B", help="only these of the tasks, such as 0:50")
+    parser.add_argument("--filter", default="", metavar="REGEX", help="only tasks whose id matches somewhere")
+    parser.add_argument("--instance-ids", nargs="+", default=[], metavar="ID", help="only these tasks")
+    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="tasks at once (default: 2)")
+    parser.add_argument("--seed", metavar="N", help="of sampling; sets seed")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="gets preds.jsonl, verdicts.jsonl, summary.json, ...")
+    _add_making(parser)
+    _add_scoring(parser)
+    server = add_server(parser, short="")
+    server.add_argument("--tokenizer", metavar="NAME", help="counts prompts' tokens; estimated without it")
+
+
+def _add_making(parser: argparse.ArgumentParser) -> None:
+    making = parser.add_argument_group("making patches")
+    making.add_argument(
+        "--patcher", default="agent", metavar="NAME", help="agent, oracle, agentless or package.module:function (agent)"
+    )
+    making.add_argument("--temperature", type=float, default=0.0, metavar="T", help="of sampling; 0 is greedy (0)")
+    making.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="longest output (default: 2048)")
+    making.add_argument("--no-scoring", action="store_true", help="stop when the predictions are there")
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
+    scoring = parser.add_argument_group("scoring")
+    scoring.add_argument("--predictions", metavar="PATH", help="score these (.jsonl, a list, preds.json) and make none")
+    scoring.add_argument("--test-timeout", type=int, default=1800, metavar="S", help="seconds a task's tests (1800)")
+    scoring.add_argument("--docker-host", default="", metavar="URL", help="the harness's engine, where it is not ours")
+    scoring.add_argument("--pull", action="store_true", help="fetch images that are not here from their registry")
+    scoring.add_argument(
+        "--unsafe-daemon", action="store_true", help="run patches on an engine from which they may reach the host"
+    )
+
+
+def add_compare(parser: argparse.ArgumentParser, name: str) -> None:
+    """Of `eval compare`."""
+    parser.description = "What each of two evaluations resolved that the other did not, and the paired difference."
+    parser.set_defaults(settings=False)
+    parser.add_argument("first", type=Path, metavar="RUN_A", help="the --output of an evaluation")
+    parser.add_argument("second", type=Path, metavar="RUN_B", help="that of another on the same issues")
