@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from envs import harness_daemon
 from envs.harness_images import bring_images
+
+from envs import harness_daemon
 from envs.images import is_here
 from srl_agent.swe_eval.harness_engine import check_engine, connect
 from srl_agent.swe_eval.records import Task
@@ -38,7 +39,7 @@ class ScoringEngine:
 
 
 def scoring_engine(docker_host: str, unsafe_daemon: bool, say: Say) -> ScoringEngine:
-    """The engine, checked, with a line on which it is and why. ConfigError for one from which patches reach the host."""
+    """The engine, with a line on which it is and why. ConfigError for one from which patches may reach the host."""
     running = None if docker_host else harness_daemon.find()
     host = docker_host or (running.docker_host if running else "")
     check_engine(connect(host), unsafe_daemon, say)

@@ -1,4 +1,4 @@
-"""Let a patcher work on many tasks at once; each prediction is kept as it comes, and a stopped process goes on there."""
+"""A patcher at work on many tasks at once: each prediction is kept as it comes, and a stopped process goes on there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `srl-agent eval` has a model work on issues: which model, which patcher, which sandboxes, and what is on record."""
+"""How `srl-agent eval` has a model work on issues: model, patcher, sandboxes, and what is on record of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from envs.leaks import cut_history, leaks
+
 from envs.base import Limits, Sandbox, choose_backend
 from envs.errors import SandboxError
-from envs.leaks import cut_history, leaks
 from srl_agent.answers import Sampling
 from srl_agent.asking import settle
 from srl_agent.commands.eval import Resolve
@@ -76,7 +77,7 @@ def _facts(
     args: argparse.Namespace, config: Config, settings: PatchConfig, engine: Engine, sampling: Sampling
 ) -> dict[str, Any]:
     """What decides the predictions besides the tasks."""
-    kept = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
+    kept: dict[str, Any] = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
     drawn = {"temperature": sampling.temperature, "max_tokens": sampling.max_tokens, "seed": config.seed}
     data = {name: getattr(config.data, name) for name in ("context", "max_prompt_tokens", "max_observation_chars")}
     return {

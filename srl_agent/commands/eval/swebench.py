@@ -20,7 +20,8 @@ from srl_agent.errors import ConfigError
 from srl_agent.patchers.keep import EPISODES, gather
 from srl_agent.run_dir import provenance
 from srl_agent.swe_eval.engine import scoring_engine
-from srl_agent.swe_eval.harness import Settings, Watcher, score
+from srl_agent.swe_eval.harness import Watcher, score
+from srl_agent.swe_eval.harness_run import Settings
 from srl_agent.swe_eval.predictions import by_task, prediction_digest, read_predictions
 from srl_agent.swe_eval.records import Prediction, Status, Verdict
 from srl_agent.swe_eval.results import summarise
@@ -45,7 +46,9 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     folder = args.output or _default_folder(args)
     tell(f"directory: {folder}")
     engine = None if args.no_scoring else scoring_engine(args.docker_host, args.unsafe_daemon, tell)
-    made = _read(args, tasks, folder, tell) if args.predictions else make_predictions(args, resolve, tasks, folder, tell)
+    made = (
+        _read(args, tasks, folder, tell) if args.predictions else make_predictions(args, resolve, tasks, folder, tell)
+    )
     if engine is None:
         tell(f"wrote {folder / 'preds.jsonl'}: {plural(len(made.predictions), 'prediction')}; not scored, as asked")
         return UNFINISHED if made.failed else 0
