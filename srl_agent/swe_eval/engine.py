@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from envs.harness_images import bring_images
-
 from envs import harness_daemon
+from envs.harness_images import bring_images
 from envs.images import is_here
 from srl_agent.swe_eval.harness_engine import check_engine, connect
 from srl_agent.swe_eval.records import Task

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envs.leaks import cut_history, leaks
-
 from envs.base import Limits, Sandbox, choose_backend
 from envs.errors import SandboxError
+from envs.leaks import cut_history, leaks
 from srl_agent.answers import Sampling
 from srl_agent.asking import settle
 from srl_agent.commands.eval import Resolve

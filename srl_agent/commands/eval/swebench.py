@@ -22,7 +22,7 @@ from srl_agent.run_dir import provenance
 from srl_agent.swe_eval.engine import scoring_engine
 from srl_agent.swe_eval.harness import Watcher, score
 from srl_agent.swe_eval.harness_run import Settings
-from srl_agent.swe_eval.predictions import by_task, prediction_digest, read_predictions
+from srl_agent.swe_eval.predictions import by_task, gold_predictions, prediction_digest, read_predictions
 from srl_agent.swe_eval.records import Prediction, Status, Verdict
 from srl_agent.swe_eval.results import summarise
 from srl_agent.swe_eval.rows import TaskSet, read_tasks, select
@@ -30,6 +30,7 @@ from srl_agent.swe_eval.stored import write_results
 from srl_agent.wording import plural
 
 Say = Callable[[str], None]
+GOLD = "gold"
 UNFINISHED = 1
 """Exit status where a sandbox failed for some task: the same command tries those again."""
 
@@ -76,8 +77,8 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
 
 
 def _read(args: argparse.Namespace, tasks: TaskSet, folder: Path, tell: Say) -> Made:
-    """The predictions of others. ConfigError where none is for these tasks."""
-    every = read_predictions(args.predictions)
+    """The predictions of others, or the tasks' own fixes for `gold`. ConfigError where none is for these tasks."""
+    every = gold_predictions(tasks.tasks) if args.predictions == GOLD else read_predictions(args.predictions)
     found, others = by_task(tasks.tasks, every)
     if not found:
         raise ConfigError(

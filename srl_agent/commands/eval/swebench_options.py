@@ -46,7 +46,9 @@ def _add_making(parser: argparse.ArgumentParser) -> None:
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:
     scoring = parser.add_argument_group("scoring")
-    scoring.add_argument("--predictions", metavar="PATH", help="score these (.jsonl, a list, preds.json) and make none")
+    scoring.add_argument(
+        "--predictions", metavar="PATH", help="score these (.jsonl, a list, preds.json; gold: the tasks' own fixes)"
+    )
     scoring.add_argument("--test-timeout", type=int, default=1800, metavar="S", help="seconds a task's tests (1800)")
     scoring.add_argument("--docker-host", default="", metavar="URL", help="the harness's engine, where it is not ours")
     scoring.add_argument("--pull", action="store_true", help="fetch images that are not here from their registry")
