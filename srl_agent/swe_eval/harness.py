@@ -15,8 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-import docker
-from srl_agent.swe_eval.harness_engine import check_engine, connect, image_ids, remove_containers
+from srl_agent.swe_eval.harness_engine import HarnessEngine, connect, image_ids, remove_containers
 from srl_agent.swe_eval.harness_logs import trouble
 from srl_agent.swe_eval.harness_run import LOGS, Job, Settings, find_verdict, held, new_run_id, run_harness, run_ids
 from srl_agent.swe_eval.old_rows import check_columns
@@ -92,12 +91,11 @@ def _score_by_harness(
     settle: Callable[[Verdict], None],
     say: Callable[[str], None],
 ) -> None:
-    client = connect(settings.docker_host)
-    check_engine(client, settings.unsafe_daemon, say)
+    engine = connect(settings.docker_host, settings.unsafe_daemon, say)
     with held(settings.folder) as lock:
-        for name in remove_containers(client, run_ids(settings.folder)):
+        for name in remove_containers(engine, run_ids(settings.folder)):
             say(f"removed a container that a killed run left: {name}")
-        images = image_ids(client, [task for task, _ in to_run], settings.pull, say)
+        images = image_ids(engine, [task for task, _ in to_run], settings.pull, say)
         left = Left([_job(task, prediction, images[task.image], settings) for task, prediction in to_run])
         look = partial(left.look, settings.folder, settle)
         look()
@@ -105,7 +103,7 @@ def _score_by_harness(
             if left.jobs:
                 if attempt:
                     say(left.why_again())
-                _run_once(left, client, settings, lock, look)
+                _run_once(left, engine, settings, lock, look)
         for job in left.jobs:
             settle(Verdict(job.instance_id, Status.ERROR, left.troubles[job.key]))
 
@@ -116,14 +114,12 @@ def _job(task: Task, prediction: Prediction, image_id: str, settings: Settings) 
     return Job(task, prediction.patch, key)
 
 
-def _run_once(
-    left: Left, client: docker.DockerClient, settings: Settings, lock: IO[str], look: Callable[[], None]
-) -> None:
+def _run_once(left: Left, engine: HarnessEngine, settings: Settings, lock: IO[str], look: Callable[[], None]) -> None:
     run_id, jobs = new_run_id(left.jobs), list(left.jobs)
     try:
         run_harness(jobs, run_id, settings, lock, look)
     finally:
-        remove_containers(client, [run_id])
+        remove_containers(engine, [run_id])
     look()
     logs = settings.folder / LOGS / run_id
     left.troubles = {job.key: trouble(logs / job.key / job.instance_id, job.instance_id) for job in left.jobs}

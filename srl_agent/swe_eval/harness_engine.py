@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import docker.errors
 
 import docker
-from envs.docker_engine import CALL_TIMEOUT, engine, engine_errors
-from envs.images import split_tag
+from envs import harness_daemon
+from envs.docker_engine import CALL_TIMEOUT, engine_errors, engine_name, why_no_engine
+from envs.harness_images import bring_images
+from envs.harness_settings import why_not_hardened
+from envs.images import is_here, pull_image, split_tag
 from srl_agent.errors import ConfigError
 from srl_agent.swe_eval.records import Task
 
@@ -18,52 +22,50 @@ CONTAINER = "sweb.eval."
 SHOWN = 3
 
 
-def connect(docker_host: str) -> docker.DockerClient:
-    """A client of the engine, the system's where no address is given. SandboxError where none answers."""
-    if not docker_host:
-        return engine()
-    with engine_errors(f"docker at {docker_host}"):
-        return docker.DockerClient(base_url=docker_host, version="auto", timeout=CALL_TIMEOUT)
+@dataclass(frozen=True, slots=True)
+class HarnessEngine:
+    """An engine that answers."""
+
+    docker_host: str
+    """Its address."""
+    client: docker.DockerClient
+    beside: bool
+    """Whether it is our hardened one beside the main engine: without a network, its images come from there."""
 
 
-def check_engine(client: docker.DockerClient, unsafe_daemon: bool, say: Callable[[str], None]) -> None:
-    """Refuse an engine from which a patch may reach the host, and a machine without the `docker` command.
+def connect(docker_host: str, unsafe_daemon: bool, say: Callable[[str], None]) -> HarnessEngine:
+    """The engine at an address, by default DOCKER_HOST's or the system's.
 
-    The harness gives its containers SYS_ADMIN and stops them by that command. ConfigError with the remedy.
+    ConfigError, with the remedy, for one from which a patch may reach the host, unless that is allowed, and on a
+    machine without the `docker` command, by which the harness stops its containers. SandboxError where none answers.
     """
     if shutil.which("docker") is None:
-        raise ConfigError(
-            "the harness stops its containers by the command `docker`; install it (apt-get install docker.io)"
-        )
-    with engine_errors("docker"):
-        why = hardened(client)
+        raise ConfigError("the harness stops its containers by the command `docker`: apt-get install docker.io")
+    address = docker_host or engine_name()
+    why = why_not_hardened(address)
     if why and not unsafe_daemon:
         raise ConfigError(
-            f"patches would run as root with SYS_ADMIN on an engine that is not hardened ({why}); start one that is: "
-            "srl-agent sandbox daemon start; or accept it with --unsafe-daemon for patches that you trust as your own"
+            f"patches would run as root with SYS_ADMIN on {why}; or accept it with --unsafe-daemon, for patches that "
+            "you trust as your own"
         )
     if why:
-        say(f"patches run on an engine that is not hardened, as you allowed: {why}")
+        say(f"patches run unconfined, as you allowed, on {why}")
+    ours = harness_daemon.find()
+    beside = ours is not None and ours.docker_host == address != engine_name()
+    with engine_errors(f"docker at {address}"):
+        client = docker.DockerClient(base_url=address, version="auto", timeout=CALL_TIMEOUT)
+    return HarnessEngine(address, client, beside)
 
 
-def hardened(client: docker.DockerClient) -> str:
-    """Why a patch may reach the host from this engine; empty where none may."""
-    info = client.info()
-    if any("userns" in option for option in info.get("SecurityOptions") or ()):
-        return ""
-    return f"root in its containers is root outside, under cgroup v{info.get('CgroupVersion')}"
-
-
-def image_ids(
-    client: docker.DockerClient, tasks: Iterable[Task], pull: bool, say: Callable[[str], None]
-) -> dict[str, str]:
+def image_ids(found: HarnessEngine, tasks: Iterable[Task], pull: bool, say: Callable[[str], None]) -> dict[str, str]:
     """Ids of the tasks' images by name. ConfigError where one is not here, and is not to be pulled, or cannot be.
 
     The harness would pull by itself, whatever the registry's image has become since.
     """
     names = sorted({task.image for task in tasks})
-    found = {name: _image_id(client, name) for name in names}
-    absent = [name for name, id in found.items() if not id]
+    if found.beside and not why_no_engine():
+        _bring(found, names, say)
+    absent = [name for name in names if not _image_id(found, name)]
     if absent and not pull:
         raise ConfigError(
             f"{len(absent)} of {len(names)} images are not here ({', '.join(absent[:SHOWN])}"
@@ -72,28 +74,43 @@ def image_ids(
         )
     for number, name in enumerate(absent, start=1):
         say(f"pulling image {number} of {len(absent)}: {name}")
-        repository, tag = split_tag(name)
-        with engine_errors(f"image {name} is not here and cannot be pulled"):
-            found[name] = str(client.images.pull(repository, tag=tag).id)
-    return found
+        _pull(found, name, say)
+    return {name: _image_id(found, name) for name in names}
 
 
-def _image_id(client: docker.DockerClient, name: str) -> str:
+def _bring(found: HarnessEngine, names: Sequence[str], say: Callable[[str], None]) -> None:
+    """Those of the main engine: what was built anew there is what is scored on."""
+    if brought := bring_images([name for name in names if is_here(name)]):
+        say(f"brought {len(brought)} of {len(names)} images from {engine_name()} to {found.docker_host}")
+
+
+def _pull(found: HarnessEngine, name: str, say: Callable[[str], None]) -> None:
+    if found.beside:
+        pull_image(name, say)
+        bring_images([name])
+        return
+    repository, tag = split_tag(name)
+    with engine_errors(f"image {name} is not here and cannot be pulled"):
+        found.client.images.pull(repository, tag=tag)
+
+
+def _image_id(found: HarnessEngine, name: str) -> str:
+    """Of its configuration, which names the layers; empty where the image is not here."""
     with engine_errors(f"image {name}"):
         try:
-            return str(client.images.get(name).id)
+            return str(found.client.images.get(name).id)
         except docker.errors.ImageNotFound:
             return ""
 
 
-def remove_containers(client: docker.DockerClient, runs: Sequence[str]) -> list[str]:
+def remove_containers(found: HarnessEngine, runs: Sequence[str]) -> list[str]:
     """Remove the containers of these runs of the harness; returns their names. SandboxError where the engine fails."""
     removed = []
     with engine_errors("removing what the harness left"):
-        for row in client.api.containers(all=True, filters={"name": CONTAINER}):
+        for row in found.client.api.containers(all=True, filters={"name": CONTAINER}):
             name = (row.get("Names") or ["/"])[0].removeprefix("/")
             # Behind the run id the harness may add a time, where a name was taken.
             if name.startswith(CONTAINER) and set(runs) & set(name.split(".")[-2:]):
-                client.api.remove_container(row["Id"], force=True, v=True)
+                found.client.api.remove_container(row["Id"], force=True, v=True)
                 removed.append(name)
     return removed

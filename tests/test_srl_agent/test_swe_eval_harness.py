@@ -18,7 +18,8 @@ import pytest
 from needs import need
 from swe_rows import swe_row
 
-from envs.docker_engine import engine, why_no_engine
+from envs.docker_engine import engine, engine_name, why_no_engine
+from envs.harness_settings import why_not_hardened
 from envs.images import build_from_dockerfile, is_here
 from srl_agent.errors import ConfigError, ScoreError
 from srl_agent.swe_eval.harness import Watcher, score
@@ -209,6 +210,15 @@ def test_an_image_that_is_not_here_is_never_fetched_unasked(task: Callable[..., 
         ConfigError, match=r"1 of 1 images are not here \(srl-agent-test/none:0\); get them with --pull"
     ):
         score(tasks, predicted(tasks, RIGHT), settings(tmp_path))
+    assert runs(tmp_path) == []
+
+
+def test_an_engine_from_which_a_patch_may_reach_the_host_is_refused(task: Callable[..., Task], tmp_path: Path) -> None:
+    if not why_not_hardened(engine_name()):
+        pytest.skip("this engine is hardened")
+    tasks = [task("untrusted")]
+    with pytest.raises(ConfigError, match=r"SYS_ADMIN on .*sandbox daemon start; or accept it with --unsafe-daemon"):
+        score(tasks, predicted(tasks, RIGHT), settings(tmp_path, unsafe_daemon=False))
     assert runs(tmp_path) == []
 
 
