@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from envs.base import Sandbox
+from envs.errors import SandboxError
 from envs.listing import Unreadable, settle
 from envs.repository import start_state
 from envs.toolbox import Toolbox
@@ -29,7 +30,8 @@ from trajectories.render import parse_action
 from trajectories.steps import Fits, next_prompt
 
 SUBMIT = "submit"
-ENVIRONMENT = "[ ! -f /opt/miniconda3/bin/activate ] || { . /opt/miniconda3/bin/activate; conda activate testbed; }"
+CONDA = "/opt/miniconda3"
+ENVIRONMENT = f"[ ! -d {CONDA}/envs/testbed ] || {{ . {CONDA}/bin/activate && conda activate testbed; }}"
 """As every eval script of swebench 5.0.2 begins: the project's environment, in the instance images."""
 LEAST_CHARS = 200
 """Of an observation, where a prompt has to be shortened (a guess)."""
@@ -46,7 +48,9 @@ def solve(task: Task, sandbox: Sandbox, ask: Ask, kit: Kit) -> Patched:
     """
     base = start_state(sandbox, kit.root, f"/tmp/.start-{uuid.uuid4().hex[:12]}")
     tools = Toolbox(sandbox, kit.root, kit.settings.command_seconds, base=base)
-    tools.bash(ENVIRONMENT)
+    ready = tools.bash(ENVIRONMENT)
+    if ready.exit_code:
+        raise SandboxError(f"{task.instance_id}: the image's environment cannot be activated: {ready.text[-300:]}")
     run = _Run(kit.settings.task_text(task.problem_statement, kit.root), tools, Talk(ask, kit), kit)
     ended = ""
     while not ended:

@@ -272,10 +272,23 @@ def test_turns_hold_thoughts_apart_from_actions(start: Open) -> None:
     assert result.episode.turns[0] == Turn("so", Action("bash", (("command", "echo x"),)), "x")
 
 
-def test_commands_run_in_the_environment_of_an_instance_image(start: Open) -> None:
-    def with_conda(task: Task) -> Sandbox:
+def with_conda(start: Open, activate: str) -> Open:
+    """Sandboxes with what an instance image has where conda is."""
+
+    def begin(task: Task) -> Sandbox:
         sandbox = start(task)
-        sandbox.write_file("/opt/miniconda3/bin/activate", b'conda() { [ "$1" = activate ] && export ACTIVE="$2"; }\n')
+        sandbox.write_file("/opt/miniconda3/envs/testbed/there", b"")
+        sandbox.write_file("/opt/miniconda3/bin/activate", activate.encode())
         return sandbox
 
-    assert observations(patched("agent", with_conda, [bash("echo $ACTIVE"), SUBMIT]))[0] == "testbed"
+    return begin
+
+
+def test_commands_run_in_the_environment_of_an_instance_image(start: Open) -> None:
+    begin = with_conda(start, 'conda() { [ "$1" = activate ] && export ACTIVE="$2"; }\n')
+    assert observations(patched("agent", begin, [bash("echo $ACTIVE"), SUBMIT]))[0] == "testbed"
+
+
+def test_an_environment_that_cannot_be_activated_is_the_image_s_fault(start: Open) -> None:
+    with pytest.raises(SandboxError, match="environment cannot be activated: no such environment"):
+        patched("agent", with_conda(start, "conda() { echo no such environment; return 1; }\n"), [SUBMIT])
