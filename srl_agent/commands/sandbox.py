@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import SandboxError
-from srl_agent.commands import sandbox_daemon
+from srl_agent.commands import sandbox_build, sandbox_daemon
 
-BASE = "srl-agent/base:bookworm"
-"""What docker/sandbox-base.Dockerfile and docker/make-base-image make."""
 UNUSABLE = 1
 """Exit status: something could not be looked at or removed, or no backend that isolates works here."""
 
@@ -31,11 +29,7 @@ def add_parser(subparsers: Any) -> None:
     clean.add_argument(
         "--all-users", action="store_true", help="as root: what other users' dead runs left in the engine, too"
     )
-    build = commands.add_parser("build", help="make an image of a repository (docker)")
-    build.add_argument("source", type=Path, metavar="FOLDER", help="the repository, or an sdist (.tar.gz)")
-    build.add_argument("--image", required=True, metavar="NAME", help="the name of the image to make")
-    build.add_argument("--base", default=BASE, metavar="NAME", help="an image with bash and git (%(default)s)")
-    build.add_argument("--setup", default="", metavar="COMMAND", help="run in it, such as 'pip install -e .'")
+    sandbox_build.add_parser(commands)
     sandbox_daemon.add_parser(commands)
     commands.add_parser("doctor", help="for each backend: works or why not, and what it does not isolate")
 
@@ -95,15 +89,6 @@ def _clean(args: argparse.Namespace) -> int:
     return UNUSABLE if failures else status
 
 
-def _build(args: argparse.Namespace) -> int:
-    from envs.images import build_from_folder
-
-    print(f"building {args.image} of {args.source} on {args.base}", flush=True)
-    build_from_folder(args.source, args.image, args.base, args.setup)
-    print(f"{args.image} is ready, the repository at /testbed: srl-agent replay EPISODES --image {args.image}")
-    return 0
-
-
 def _doctor(args: argparse.Namespace) -> int:
     from envs.base import AUTOMATIC, BACKENDS, find_backend
 
@@ -155,7 +140,7 @@ def cgroup_version() -> str:
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "ls": _ls,
     "clean": _clean,
-    "build": _build,
+    "build": sandbox_build.run,
     "daemon": sandbox_daemon.run,
     "doctor": _doctor,
 }
