@@ -26,6 +26,7 @@ PACKAGES = (
     "vllm",
     "difflib-fast",
     "cydifflib",
+    "swebench",
 )
 
 

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
+from srl_agent.run_dir import write_json
 from srl_agent.swe_eval.harness_engine import HarnessEngine, connect, image_ids, remove_containers
 from srl_agent.swe_eval.harness_logs import trouble
 from srl_agent.swe_eval.harness_run import LOGS, Job, Settings, find_verdict, held, new_run_id, run_harness, run_ids
@@ -23,6 +24,8 @@ from srl_agent.swe_eval.patch_files import flagged_files
 from srl_agent.swe_eval.predictions import prediction_digest
 from srl_agent.swe_eval.records import Prediction, Status, Task, Verdict
 
+IMAGES = "images.json"
+"""In the folder: the ids of the images that its verdicts belong to, by name."""
 RAN = (Status.RESOLVED, Status.UNRESOLVED)
 
 
@@ -96,6 +99,7 @@ def _score_by_harness(
         for name in remove_containers(engine, run_ids(settings.folder)):
             say(f"removed a container that a killed run left: {name}")
         images = image_ids(engine, [task for task, _ in to_run], settings.pull, say)
+        write_json(settings.folder / IMAGES, images)
         left = Left([_job(task, prediction, images[task.image], settings) for task, prediction in to_run])
         look = partial(left.look, settings.folder, settle)
         look()

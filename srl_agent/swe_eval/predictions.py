@@ -10,13 +10,14 @@ from typing import Any
 
 from srl_agent.swe_eval.records import Prediction, Task
 from trajectories.errors import ParseError
-from trajectories.fields import Row, describe_keys, get_name, optional_text
+from trajectories.fields import Row, describe_keys, get_name, get_object, optional_text
 from trajectories.report import Where
 from trajectories.sources import STANDARD_INPUT, find_sources
 from trajectories.store import write_atomically
 
-NAMES = ("preds.json", "all_preds.jsonl", "predictions.json", "predictions.jsonl")
-"""What folders of predictions hold them in: mini-swe-agent and SWE-agent 1, submissions to SWE-bench, others."""
+NAMES = ("preds.json", "all_preds.jsonl", "predictions.json", "predictions.jsonl", "output.jsonl")
+"""What folders of predictions hold them in: mini-swe-agent and SWE-agent 1, submissions to SWE-bench, others,
+OpenHands."""
 _FORM = (
     "expected instance_id, model_name_or_path and model_patch, a line or list item each, or an object by instance_id"
 )
@@ -25,9 +26,9 @@ _FORM = (
 def read_predictions(name: Path | str) -> list[Prediction]:
     """The predictions of a `.jsonl`, a JSON list, a `preds.json` keyed by instance, or a folder of one of them.
 
-    A folder holds one of NAMES, else `.pred` files at any depth (SWE-agent), else JSON files. Line ends inside a patch
-    stay as they are; a missing one at its end is restored, as the harness cannot apply a patch without. ParseError
-    where a row is none, or two differ for one task.
+    Rows are in the public form, or OpenHands' (`output.jsonl`). A folder holds one of NAMES, else `.pred` files at any
+    depth (SWE-agent), else JSON files. Line ends inside a patch stay as they are; a missing one at its end is restored,
+    as the harness cannot apply a patch without. ParseError where a row is none, or two differ for one task.
     """
     found: dict[str, tuple[Prediction, Where]] = {}
     for file in _files(name):
@@ -75,6 +76,8 @@ def _keyed(key: str, row: Row) -> Prediction:
 
 
 def _prediction(row: Row) -> Prediction:
+    if "model_patch" not in row and isinstance(row.get("test_result"), dict):
+        row = _of_openhands(row)
     instance_id, model = get_name(row, "instance_id"), get_name(row, "model_name_or_path")
     if "model_patch" not in row:
         raise ParseError(f"model_patch: missing; the keys are {describe_keys(row)}")
@@ -82,6 +85,15 @@ def _prediction(row: Row) -> Prediction:
     return Prediction(
         instance_id, model, whole_patch(optional_text(row, "model_patch")), effort if isinstance(effort, dict) else {}
     )
+
+
+def _of_openhands(row: Row) -> Row:
+    """A row of OpenHands' `output.jsonl`, in the public form."""
+    model = get_name(
+        get_object(get_object(row, "metadata"), "llm_config", "metadata."), "model", "metadata.llm_config."
+    )
+    patch = optional_text(row["test_result"], "git_patch", "test_result.")
+    return {"instance_id": row.get("instance_id"), "model_name_or_path": model, "model_patch": patch}
 
 
 def whole_patch(patch: str) -> str:

@@ -143,6 +143,8 @@ def test_each_prediction_gets_the_verdict_that_it_deserves_and_none_is_scored_tw
     )
     assert sorted(told, key=lambda one: one.instance_id) == sorted(verdicts, key=lambda one: one.instance_id)
     assert containers(tasks) == []
+    names_and_ids = json.loads((tmp_path / "images.json").read_text())
+    assert names_and_ids == {tasks[0].image: engine().images.get(tasks[0].image).id}
     before = runs(tmp_path)
     assert len(before) == 1
     assert score(tasks, predictions, settings(tmp_path), Watcher()) == verdicts

@@ -51,6 +51,12 @@ def test_predictions_of_others_are_read_whole(file: str, count: int, model: str,
     assert all(one.patch.startswith("diff --git ") and one.patch.endswith("\n") for one in found)
 
 
+def test_the_output_of_openhands_is_read(shared_data: Path) -> None:
+    (one,) = read_predictions(shared_data / "trajectories" / "openhands-output" / "output.jsonl")
+    assert (one.instance_id, one.model) == ("ponylang__ponyc-4595", "openai/openrouter-llama-4-maverick")
+    assert one.patch.startswith("diff --git a/src/libponyc/ast/parser.c")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
