@@ -33,6 +33,15 @@ class HarnessEngine:
     """Whether it is our hardened one beside the main engine: without a network, its images come from there."""
 
 
+def find_engine(docker_host: str, unsafe_daemon: bool, say: Callable[[str], None]) -> HarnessEngine:
+    """The engine that is named, else the hardened one that runs here, else the system's; refused as by `connect`."""
+    running = None if docker_host else harness_daemon.find()
+    found = connect(docker_host or (running.docker_host if running else ""), unsafe_daemon, say)
+    why = "as named" if docker_host else "the hardened one that runs here" if running else "no other runs here"
+    say(f"scored on {found.docker_host} ({why})")
+    return found
+
+
 def connect(docker_host: str, unsafe_daemon: bool, say: Callable[[str], None]) -> HarnessEngine:
     """The engine at an address, by default DOCKER_HOST's or the system's.
 
@@ -76,6 +85,12 @@ def image_ids(found: HarnessEngine, tasks: Iterable[Task], pull: bool, say: Call
         say(f"pulling image {number} of {len(absent)}: {name}")
         _pull(found, name, say)
     return {name: _image_id(found, name) for name in names}
+
+
+def known_images(found: HarnessEngine, tasks: Iterable[Task]) -> dict[str, str]:
+    """Ids of those of the tasks' images that are here, by name."""
+    ids = {name: _image_id(found, name) for name in sorted({task.image for task in tasks})}
+    return {name: id for name, id in ids.items() if id}
 
 
 def _bring(found: HarnessEngine, names: Sequence[str], say: Callable[[str], None]) -> None:

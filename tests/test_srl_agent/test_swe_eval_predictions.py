@@ -52,9 +52,10 @@ def test_predictions_of_others_are_read_whole(file: str, count: int, model: str,
 
 
 def test_the_output_of_openhands_is_read(shared_data: Path) -> None:
-    (one,) = read_predictions(shared_data / "trajectories" / "openhands-output" / "output.jsonl")
+    one, other = read_predictions(shared_data / "trajectories" / "openhands-output" / "output.jsonl")
     assert (one.instance_id, one.model) == ("ponylang__ponyc-4595", "openai/openrouter-llama-4-maverick")
     assert one.patch.startswith("diff --git a/src/libponyc/ast/parser.c")
+    assert other.patch.startswith("diff --git ")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from srl_agent.commands.eval.issue_work import Made, make_predictions
 from srl_agent.errors import ConfigError
 from srl_agent.patchers.keep import EPISODES, gather
 from srl_agent.run_dir import provenance
-from srl_agent.swe_eval.engine import scoring_engine
 from srl_agent.swe_eval.harness import Watcher, score
+from srl_agent.swe_eval.harness_engine import find_engine, known_images
 from srl_agent.swe_eval.harness_run import Settings
 from srl_agent.swe_eval.predictions import by_task, gold_predictions, prediction_digest, read_predictions
 from srl_agent.swe_eval.records import Prediction, Status, Verdict
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
     folder = args.output or _default_folder(args)
     tell(f"directory: {folder}")
-    engine = None if args.no_scoring else scoring_engine(args.docker_host, args.unsafe_daemon, tell)
+    engine = None if args.no_scoring else find_engine(args.docker_host, args.unsafe_daemon, tell)
     made = (
         _read(args, tasks, folder, tell) if args.predictions else make_predictions(args, resolve, tasks, folder, tell)
     )
@@ -58,12 +58,11 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
         unsafe_daemon=args.unsafe_daemon,
     )  # fmt: skip
     left = [task for task in tasks.tasks if task.instance_id not in made.failed]
-    engine.bring([task for task in left if task.instance_id in made.predictions], tell)
     scored = {verdict.instance_id: verdict for verdict in score(left, made.predictions, settings, _watcher(tell))}
     scored |= {name: Verdict(name, Status.ERROR, why) for name, why in made.failed.items()}
     summary = {
         **summarise(tasks.tasks, made.predictions, scored),
-        **_facts(args, tasks, made.facts, engine.image_ids(tasks.tasks)),
+        **_facts(args, tasks, made.facts, known_images(engine, tasks.tasks)),
     }
     write_results(folder, [scored[task.instance_id] for task in tasks.tasks], summary)
     if (folder / EPISODES).is_dir():
