@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,9 +99,9 @@ def _block(lines: Sequence[str], start: int) -> tuple[tuple[tuple[str, ...], tup
     return ((), ()), "its end is missing", len(lines)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Text:
-    """A file as lines and their ends, so that what no edit touches stays byte for byte."""
+    """A file as lines and their ends, so that what no edit touches stays byte for byte; edits change it."""
 
     lines: list[str]
     ends: list[str]
@@ -194,7 +195,7 @@ def _codec(content: bytes) -> str:
         content.decode()
     except UnicodeDecodeError:
         return "latin-1"
-    return "utf-8"
+    return "utf-8-sig" if content.startswith(BOM_UTF8) else "utf-8"
 
 
 def _split(content: bytes) -> _Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from srl_agent.config_data import Section
+from srl_agent.errors import ConfigError
 
 ISSUE, ROOT = "{issue}", "{root}"
 """What a framing's placeholders are."""
@@ -44,6 +45,13 @@ class PatchConfig(Section):
         if ISSUE not in value:
             raise ValueError(f"expected a text with {ISSUE} in it, where the issue's text goes")
         return value
+
+    def check_temperature(self, temperature: float) -> None:
+        """ConfigError where several samples would all be the same."""
+        if self.samples > 1 and not temperature:
+            raise ConfigError(
+                f"samples: {self.samples} greedy outputs are all the same; ask with a temperature above 0, or take 1"
+            )
 
     def task_text(self, issue: str, root: str) -> str:
         """What the agent is asked."""

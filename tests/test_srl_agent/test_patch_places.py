@@ -102,5 +102,12 @@ def test_a_framing_without_the_issue_is_refused() -> None:
         PatchConfig(framing="Fix it.")
 
 
+def test_several_greedy_samples_are_refused() -> None:
+    PatchConfig(samples=1).check_temperature(0.0)
+    PatchConfig(samples=4).check_temperature(0.8)
+    with pytest.raises(ConfigError, match="4 greedy outputs are all the same"):
+        PatchConfig(samples=4).check_temperature(0.0)
+
+
 def test_the_framing_s_placeholders_in_an_issue_stay() -> None:
     assert kit().settings.task_text("see {root} and {issue}", "/testbed") == "see {root} and {issue}"
