@@ -11,6 +11,7 @@ from typing import Any
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import write_json
 from srl_agent.swe_eval.records import Status, Verdict
+from srl_agent.swe_eval.reports import read_report
 from trajectories.store import write_atomically
 
 VERDICTS, SUMMARY = "verdicts.jsonl", "summary.json"
@@ -23,7 +24,12 @@ def write_results(folder: Path, verdicts: Sequence[Verdict], summary: Mapping[st
 
 
 def read_verdicts(folder: Path) -> dict[str, Verdict]:
-    """The verdicts of a folder by task. ConfigError where it has none, or they cannot be read."""
+    """The verdicts of an evaluation's folder, or of a harness's report, by task.
+
+    ConfigError where a folder has none, or they cannot be read; ParseError for a file that is no report.
+    """
+    if folder.is_file():
+        return {verdict.instance_id: verdict for verdict in read_report(folder).verdicts}
     path = folder / VERDICTS
     if not path.is_file():
         raise ConfigError(f"{folder}: no {VERDICTS} in it; expected the --output of an evaluation that has ended")

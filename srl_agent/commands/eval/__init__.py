@@ -23,6 +23,11 @@ COMMANDS = {
         f"{_HERE}.swebench_options:add_compare",
         f"{_HERE}.compare:run",
     ),
+    "report": Command(
+        "the table of a report of the SWE-bench harness",
+        f"{_HERE}.swebench_options:add_report",
+        f"{_HERE}.report:run",
+    ),
 }
 """Those that are no domain's: `run` is a function (args, resolve) -> exit status."""
 

@@ -22,6 +22,7 @@ from srl_agent.run_dir import provenance
 from srl_agent.swe_eval.harness import Watcher, score
 from srl_agent.swe_eval.harness_engine import find_engine, known_images
 from srl_agent.swe_eval.harness_run import Settings
+from srl_agent.swe_eval.old_rows import complete
 from srl_agent.swe_eval.predictions import by_task, gold_predictions, prediction_digest, read_predictions
 from srl_agent.swe_eval.records import Prediction, Status, Verdict
 from srl_agent.swe_eval.results import summarise
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
         say(console, line)
 
     tasks = select(read_tasks(args.rows or args.eval_command), args.slice, args.filter, args.instance_ids)
+    tasks = complete(tasks, args.swebench4) if args.swebench4 else tasks
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
     folder = args.output or _default_folder(args)
     tell(f"directory: {folder}")

@@ -20,6 +20,8 @@ def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
     parser.set_defaults(domain="swe")
     rows = "rows on this machine (JSON, JSONL, parquet), or a hub's owner/name:split"
     parser.add_argument("--rows", metavar="PATH", required=name == "issues", help=rows)
+    old = "completes rows from before swebench 5 by its tables: pip download --no-deps 'swebench>=4.1,<5'"
+    parser.add_argument("--swebench4", type=Path, metavar="WHEEL", help=old)
     parser.add_argument("--slice", default="", metavar="A:B", help="only these of the tasks, such as 0:50")
     parser.add_argument("--filter", default="", metavar="REGEX", help="only tasks whose id matches somewhere")
     parser.add_argument("--instance-ids", nargs="+", default=[], metavar="ID", help="only these tasks")
@@ -61,5 +63,14 @@ def add_compare(parser: argparse.ArgumentParser, name: str) -> None:
     """Of `eval compare`."""
     parser.description = "What each of two evaluations resolved that the other did not, and the paired difference."
     parser.set_defaults(settings=False)
-    parser.add_argument("first", type=Path, metavar="RUN_A", help="the --output of an evaluation")
-    parser.add_argument("second", type=Path, metavar="RUN_B", help="that of another on the same issues")
+    run = "the --output of an evaluation, or a report of the harness"
+    parser.add_argument("first", type=Path, metavar="RUN_A", help=run)
+    parser.add_argument("second", type=Path, metavar="RUN_B", help="another on the same issues")
+
+
+def add_report(parser: argparse.ArgumentParser, name: str) -> None:
+    """Of `eval report`."""
+    parser.description = "The table of a report that the SWE-bench harness (1 to 5) wrote, whoever ran it."
+    parser.set_defaults(settings=False)
+    parser.add_argument("report", type=Path, metavar="REPORT.json", help="the harness's report of a run")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="gets verdicts.jsonl and summary.json")

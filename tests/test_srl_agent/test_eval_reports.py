@@ -1,0 +1,62 @@
+"""`srl-agent eval report` and `eval compare` on published reports and on verdicts of our own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from srl_agent.cli import main
+from srl_agent.swe_eval.records import Status, Verdict
+from srl_agent.swe_eval.stored import write_results
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("gold.fresh-verified.json", {"resolved": 500}),
+        (
+            "mini-swe-agent-v2.deepseek-chat-lite100.report.json",
+            {"resolved": 61, "unresolved": 39, "no prediction": 200},
+        ),
+    ],
+)
+def test_a_published_report_becomes_a_table_with_its_counts(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, counts: dict[str, int]
+) -> None:
+    report = shared_data / "predictions" / name
+    assert main(["eval", "report", str(report), "--output", str(tmp_path)]) == 0
+    published = json.loads(report.read_text())
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["resolved"], summary["tasks"]) == (published["resolved_instances"], published["total_instances"])
+    assert {status: count for status, count in summary["counts"].items() if count} == counts
+    output = capsys.readouterr().out
+    assert f"of {summary['tasks']}: resolved {counts['resolved']}" in output
+
+
+def test_a_report_is_compared_with_verdicts_of_ours(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = shared_data / "predictions" / "mini-swe-agent-v2.deepseek-chat-lite100.report.json"
+    named = json.loads(report.read_text())
+    ids = [*named["resolved_ids"], *named["unresolved_ids"]]
+    write_results(tmp_path, [Verdict(name, Status.RESOLVED) for name in ids], {})
+    assert main(["eval", "compare", str(report), str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert f"resolved, of {len(ids)} tasks in both" in output
+    assert f"the second resolves {len(named['unresolved_ids']) / len(ids):+.1%}" in output
+
+
+def test_evaluations_without_a_common_task_are_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        write_results(tmp_path / name, [Verdict(name, Status.RESOLVED)], {})
+    assert main(["eval", "compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
+    assert "no task in common" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_report_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("{}")
+    assert main(["eval", "report", str(path)]) == 2
+    assert "report.json" in capsys.readouterr().err
