@@ -107,3 +107,26 @@ def test_doctor_says_of_each_backend_whether_it_works(command: Command) -> None:
     assert "no engine answers at" in lines["docker"]
     assert {"bubblewrap", "local", "kernel", "cgroups", "state", "leftovers", "auto"} <= set(lines)
     assert (status == 0) == ("works" in lines["bubblewrap"].split())
+
+
+def test_an_engine_for_scoring_that_does_not_run_is_told_by_the_exit_status(command: Command) -> None:
+    assert command("daemon", "status")[:2] == (3, "not running; start it: srl-agent sandbox daemon start\n")
+    assert command("daemon", "stop")[:2] == (0, "it was not running\n")
+
+
+def test_images_are_brought_only_to_an_engine_that_runs(command: Command) -> None:
+    status, _, errors = command("daemon", "bring", "a/b:1")
+    assert status != 0 and "srl-agent sandbox daemon start" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--image", "a/b:1", "--commit", "0" * 40, "--env", "A=1"], "--commit, --env: for an instance's image only"),
+        (["--instance", "a__b-1", "--env", "A"], "--env A: expected NAME=VALUE"),
+        (["--instance", "a__b-1"], "does not answer"),
+    ],
+)
+def test_a_build_says_what_is_wrong_with_it(command: Command, tmp_path: Path, words: list[str], message: str) -> None:
+    status, _, errors = command("build", str(tmp_path), *words)
+    assert status != 0 and message in errors
