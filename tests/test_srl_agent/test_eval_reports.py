@@ -35,6 +35,32 @@ def test_a_published_report_becomes_a_table_with_its_counts(
     assert f"of {summary['tasks']}: resolved {counts['resolved']}" in output
 
 
+def printed(capsys: pytest.CaptureFixture[str], *words: object) -> list[str]:
+    """What the command prints, blanks between cells made one."""
+    assert main(["eval", "report", *map(str, words)]) == 0
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_was_not_submitted_counts_and_stands_beside(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, shared_data / "predictions" / "mini-swe-agent-v2.deepseek-chat-lite100.report.json")
+    assert "all 61 300 20.3% 16.2% to 25.2%" in lines
+    assert any(line.startswith("django/django 56 114 ") for line in lines)
+    assert "of the 100 with a prediction: resolved 61.0%" in lines
+
+
+def test_rows_add_the_difficulties(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = shared_data / "swe-tasks" / "SWE-bench_Verified.test.2026-08-10.parquet"
+    lines = printed(capsys, shared_data / "predictions" / "gold.fresh-verified.json", "--rows", rows)
+    assert any(line.startswith("<15 min fix 194 194 ") for line in lines)
+
+
+def test_rows_of_another_benchmark_are_refused(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = shared_data / "predictions" / "gold.fresh-verified.json"
+    rows = shared_data / "swe-tasks" / "SWE-bench_Lite.dev.2026-08-09.parquet"
+    assert main(["eval", "report", str(report), "--rows", str(rows)]) == 2
+    assert "has 23 tasks, and the report is on 500" in capsys.readouterr().err
+
+
 def test_a_report_is_compared_with_verdicts_of_ours(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

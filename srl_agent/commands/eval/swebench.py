@@ -22,7 +22,7 @@ from srl_agent.run_dir import provenance
 from srl_agent.swe_eval.harness import Watcher, score
 from srl_agent.swe_eval.harness_engine import find_engine, known_images
 from srl_agent.swe_eval.harness_run import Settings
-from srl_agent.swe_eval.old_rows import complete
+from srl_agent.swe_eval.old_rows import check_columns, complete
 from srl_agent.swe_eval.predictions import by_task, gold_predictions, prediction_digest, read_predictions
 from srl_agent.swe_eval.records import Prediction, Status, Verdict
 from srl_agent.swe_eval.results import summarise
@@ -43,8 +43,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     def tell(line: str) -> None:
         say(console, line)
 
-    tasks = select(read_tasks(args.rows or args.eval_command), args.slice, args.filter, args.instance_ids)
-    tasks = complete(tasks, args.swebench4) if args.swebench4 else tasks
+    tasks = _tasks(args)
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
     folder = args.output or _default_folder(args)
     tell(f"directory: {folder}")
@@ -75,6 +74,15 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
         warn(console, "the environment failed for some tasks, see verdicts.jsonl; the same command tries those again")
         return UNFINISHED
     return 0
+
+
+def _tasks(args: argparse.Namespace) -> TaskSet:
+    """Those that were chosen. ConfigError, before any work, where they could not be scored."""
+    tasks = select(read_tasks(args.rows or args.eval_command), args.slice, args.filter, args.instance_ids)
+    tasks = complete(tasks, args.swebench4) if args.swebench4 else tasks
+    if not args.no_scoring:
+        check_columns(tasks.tasks)
+    return tasks
 
 
 def _read(args: argparse.Namespace, tasks: TaskSet, folder: Path, tell: Say) -> Made:

@@ -73,4 +73,5 @@ def add_report(parser: argparse.ArgumentParser, name: str) -> None:
     parser.description = "The table of a report that the SWE-bench harness (1 to 5) wrote, whoever ran it."
     parser.set_defaults(settings=False)
     parser.add_argument("report", type=Path, metavar="REPORT.json", help="the harness's report of a run")
+    parser.add_argument("--rows", metavar="NAME", help="the benchmark's name or rows, for the shares by difficulty")
     parser.add_argument("--output", type=Path, metavar="DIR", help="gets verdicts.jsonl and summary.json")
