@@ -228,6 +228,12 @@ def test_a_call_that_atif_cannot_say_is_kept_as_an_episode(start: Open, tmp_path
     assert gather(tmp_path, {}) == 1
 
 
+def test_work_without_an_action_leaves_a_record_and_no_episode(start: Open, tmp_path: Path) -> None:
+    keep(tmp_path, patched("agent", start, ["no call"] * 9))
+    assert (tmp_path / "records" / f"{TASK.instance_id}.json").is_file()
+    assert gather(tmp_path, {}) == 0
+
+
 def test_ids_of_any_signs_name_files_in_the_folder(start: Open, tmp_path: Path) -> None:
     done = patched("agent", start, [SUBMIT])
     keep(tmp_path / "kept", replace(done, prediction=replace(done.prediction, instance_id="../../x/y")))
