@@ -32,7 +32,7 @@ DEEPEST = 8
 _CHOICE = re.compile(r"(?:\\text ?\{)? ?\(([A-J])\)[ .:}]*|([A-J])")
 _CHOSEN = re.compile(r"(?:\\text ?\{|\(|\{| )*([A-J])(?:[).:} ]+.*)?")
 _NAME = re.compile(
-    r"(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
+    r"(?:m? ?\\angle ?)?(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
     r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'* ?(?:\([^()]*\))?(?: ?\\text ?\{[^{}]*\})?"
 )
 _BASED = re.compile(r"(?=[A-F]*[0-9])([0-9A-F]+) ?_ ?(?:\{ ?(?:\\text ?\{ ?)?([0-9a-z]+) ?\}* ?|([0-9]))")
@@ -139,13 +139,14 @@ def _compatible(ours: Parts, theirs: Parts) -> bool:
 def _without_names(answer: str, gold: str) -> tuple[str, str, bool]:
     """Both without what stands before `=` or `\\approx`, and whether anything did: `x = 5` is 5, `2 + 3 = 5` is 5.
 
-    Where both are equations they lose the same name or nothing.
+    Where both are equations they lose the same left side or nothing.
     """
     answer_value, gold_value = _value_of(answer), _value_of(gold)
     if "=" in answer and "=" in gold:
-        ours, theirs = answer.partition("=")[0], gold.partition("=")[0]
-        if not _NAME.fullmatch(ours.strip()) or compact(ours) != compact(theirs):
-            return answer, gold, False
+        ours, _, our_value = answer.partition("=")
+        theirs, _, their_value = gold.partition("=")
+        same = compact(ours) == compact(theirs)
+        return (our_value.strip(), their_value.strip(), True) if same else (answer, gold, False)
     unwrapped = (answer_value, gold_value) != (answer, gold)
     return answer_value, gold_value, unwrapped
 
@@ -153,7 +154,7 @@ def _without_names(answer: str, gold: str) -> tuple[str, str, bool]:
 def _value_of(text: str) -> str:
     first, sign, second = text.partition("\\approx")
     if sign:
-        return second.strip() if _NAME.fullmatch(first.strip()) else first.strip()
+        return second.strip() if not first.strip() or _NAME.fullmatch(first.strip()) else first.strip()
     sides = [side.strip() for side in text.split("=")]
     named = _NAME.fullmatch(sides[0]) or not any(char.isalpha() for char in sides[0])
     return sides[-1] if len(sides) > 1 and named else text
