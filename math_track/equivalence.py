@@ -21,7 +21,7 @@ import re
 
 from math_track.answer_parts import Parts, parts_of
 from math_track.answer_text import compact, tidy, words
-from math_track.answer_unit import same_quantity
+from math_track.answer_unit import same_quantity, split_unit, units_agree
 from math_track.symbolic import same_formula
 
 LONGEST_FORMULA = 1_000
@@ -98,7 +98,8 @@ def _same_atom(answer: str, gold: str) -> bool:
         return said == meant
     if _swapped(answer, gold):
         return True
-    return same_formula(answer, gold)
+    (answer, unit), (gold, gold_unit) = split_unit(answer), split_unit(gold)
+    return units_agree(unit, gold_unit) and same_formula(answer, gold)
 
 
 def _same_single(answer: str, gold: str, ours: Parts | None, theirs: Parts | None, level: int) -> bool:

@@ -1,7 +1,7 @@
 r"""Pairs (answer, gold answer) that are the same and pairs that are not, by kind; what the grader is measured on.
 
 Gold answers have the forms of MATH, Minerva Math, GSM8K, AMC and AIME; many are theirs. `WRONGLY_JUDGED` are the pairs
-that we know to be judged wrongly.
+that we know to be judged wrongly; those of the kind `mixed` were written when all others were judged as they should be.
 """
 
 from __future__ import annotations
@@ -174,6 +174,28 @@ SAME: dict[str, list[tuple[str, str]]] = {
         ("204_5", "204_{5}"), ("204", "204_5"), (r"204_{\text{five}}", "204_5"), ("2516_{8}", "2516_8"),
         ("4210_{5}", "4210_5"),
     ],
+    "mixed": [
+        ("0.25", r"\frac{1}{4}"), ("1,000,000", "1000000"), (r"6 \text{ inches}", "6"),
+        (r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt{2}}"), ("(-3, 4)", r"\left(-3,4\right)"), (r"x \geq 3", r"[3,\infty)"),
+        (r"\frac{2}{3}x - 1", r"\frac{2x-3}{3}"), (r"8 \text{ hours}", "8"), (r"\$1{,}200", "1200"),
+        (r"25 \%", r"25\%"), ("n = 7", "7"), (r"-\frac{1}{2}", "-0.5"), (r"\{-1, 0, 1\}", "-1, 0, 1"), ("6!", "720"),
+        (r"\sqrt{12}+\sqrt{3}", r"3\sqrt{3}"), (r"10\pi \text{ cm}^2", r"10\pi"), (r"\text{Friday}", "friday"),
+        (r"\frac{n(n+1)}{2}", r"\frac{n^2+n}{2}"), (r"2\sin x\cos x", r"\sin 2x"), (r"1-\cos^2 x", r"\sin^2 x"),
+        (r"\ln\sqrt{e}", r"\frac12"), ("x^2 - 5x + 6 = 0", "x^2+6=5x"),
+        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "(1,2)"), (r"\text{(D)}\ 12", r"\text{(D)}"), (r"\mathrm{C}", "C"),
+        (r"0.1\overline{6}", r"\frac16"), (r"0.\overline{3}", r"\frac{1}{3}"), ("5:3", r"\frac{5}{3}"),
+        (r"\frac{5\pi}{6} \text{ radians}", r"\frac{5\pi}{6}"), ("2^{100}", "2^{100}"), ("1101_2", "1101_{2}"),
+        (r"y = -\frac{1}{2}x + 4", "x + 2y = 8"), (r"(-\infty, -1) \cup (1, \infty)", "|x|>1"),
+        (r"x \in (-\infty,-1)\cup(1,\infty)", r"(-\infty, -1) \cup (1, \infty)"),
+        (r"3.0 \times 10^{8} \mathrm{~m/s}", "3e8"), (r"\approx 0.693", "0.693"), (r"7\frac{1}{2}\%", r"7.5\%"),
+        ("four", "4"), (r"48^\circ", "48"), (r"\overline{AB}", "AB"), (r"\frac{7!}{3!4!}", "35"),
+        (r"4\cdot 3^{n-1}", r"\frac{4}{3}3^n"), (r"\sqrt[4]{16}", "2"), (r"e^{i\pi}", "-1"), ("(2+i)(2-i)", "5"),
+        ("a=1, b=2", "(1,2)"), (r"\left\lfloor 3.7\right\rfloor", "3"), (r"3 \text{ and } 4", "4,3"),
+        ("-2<x<2", "(-2,2)"), (r"1:30 \text{ PM}", r"1:30\text{ pm}"),
+        (r"\frac{x+1}{x-1}, x\neq 1", r"\frac{x+1}{x-1}"), ("two-thirds", r"\frac23"), (r"13\text{th}", "13"),
+        ("No solution", r"\text{no solution}"), (r"p=\frac{3}{8}", "0.375"), (r"2 \times 3^2", "18"),
+        ("1 / (1 + x)", r"\frac{1}{x+1}"), ("6.02e23", r"6.02 \times 10^{23}"), (r"\text{The answer is } 5", "5"),
+    ],
 }  # fmt: skip
 
 DIFFERENT: dict[str, list[tuple[str, str]]] = {
@@ -281,11 +303,29 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
     "bases": [
         ("204_6", "204_5"), ("205_5", "204_5"), ("54", "204_5"), ("36", "40_9"), ("40_8", "40_9"),
     ],
+    "mixed": [
+        ("0.26", r"\frac{1}{4}"), ("100,000", "1000000"), (r"\frac{\sqrt{3}}{2}", r"\frac{1}{\sqrt{2}}"),
+        ("(4,-3)", r"\left(-3,4\right)"), ("x > 3", r"[3,\infty)"), (r"\frac{2x-1}{3}", r"\frac{2x-3}{3}"),
+        (r"\$1,200.50", "1200"), (r"\{0, 1\}", "-1, 0, 1"), (r"\cos 2x", r"\sin 2x"), ("x^2-5x-6=0", "x^2-5x+6=0"),
+        ("(1,2,3)", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"), (r"\text{(E)}", r"\text{(D)}"), ("0.16", r"\frac16"),
+        ("3:5", r"\frac{5}{3}"), ("2^{101}", "2^{100}"), ("1101_3", "1101_{2}"),
+        ("x + 2y = 9", r"y = -\frac{1}{2}x + 4"), (r"3.0 \times 10^{7}", "3e8"), ("36", "35"),
+        ("3^n", r"\frac{4}{3}3^n"), ("1", "-1"), ("5i", "5"), ("3, 4, 5", "4,3"), ("[-2,2]", "(-2,2)"),
+        ("two solutions", r"\text{no solution}"), ("x-1", "1-x"), (r"\infty", r"-\infty"), (r"\sqrt{-4}", "2"),
+        ("|x|", "x"), (r"\sqrt{x^2}", "x"), ("a+b", "ab"), ("x^2", "2x"), ("12:00", "12"), ("1/2/3", "1/2"),
+        ("f(x)", "x"), ("AB", "BC"), (r"\pi", "3"), (r"\frac{1}{2}, \frac{1}{3}", r"\frac12"), ("0", r"\text{none}"),
+        ("sin", "cos"),
+    ],
 }  # fmt: skip
 
 WRONGLY_JUDGED = frozenset(
     {
         (r"\tau\ln\frac{1}{\Delta}", r"-\tau \ln \Delta"),  # holds for positive numbers only
         (r"|x|<\sqrt3", r"(-\sqrt{3}, \sqrt{3})"),  # an absolute value is not read as an interval
+        (r"(-\infty, -1) \cup (1, \infty)", "|x|>1"),
+        (r"\overline{AB}", "AB"),
+        (r"\frac{x+1}{x-1}, x\neq 1", r"\frac{x+1}{x-1}"),  # a list, for all we know
+        ("two-thirds", r"\frac23"),
+        (r"\text{The answer is } 5", "5"),
     }
 )
