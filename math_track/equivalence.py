@@ -25,7 +25,7 @@ from math_track.answer_unit import same_quantity, split_unit, units_agree
 from math_track.symbolic import same_formula
 
 LONGEST_FORMULA = 1_000
-"""Characters; longer answers are compared by spelling alone. The longest gold answer of the six sets has 165."""
+"""Characters; longer answers are compared by spelling alone. The longest gold answer of the six sets has 210."""
 DEEPEST = 8
 """Levels of parts within parts that are looked at."""
 
