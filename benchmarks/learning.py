@@ -16,19 +16,25 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-COMMON = ["--preset", "smoke", "--set", "data.held_out_episodes=13", "--set", "data.held_out_steps=32"]
+COMMON = {
+    "swe": ["--preset", "smoke", "--set", "data.held_out_episodes=13", "--set", "data.held_out_steps=32"],
+    "math": ["--preset", "smoke-math", "--set", "data.held_out_steps=32"],
+}
+"""What the runs of each domain share."""
 
 
 def main() -> None:
     """Run what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/learning"))
+    parser.add_argument("--domain", choices=COMMON, default="swe")
+    parser.add_argument("--output", type=Path, help="default: runs/learning, or runs/learning-DOMAIN")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=24, help="optimiser steps of each srl stage")
     parser.add_argument("--rate", default="3e-5", help="learning rate of the srl stage")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, the cores shared among them")
     parser.add_argument("--set", action="append", default=[], help="further settings for every run")
     args = parser.parse_args()
+    args.output = args.output or Path("runs/learning" if args.domain == "swe" else f"runs/learning-{args.domain}")
     with ThreadPoolExecutor(args.jobs) as pool:
         starts = dict(zip(args.seeds, pool.map(lambda seed: cold_start(args, seed), args.seeds), strict=True))
         runs = [(seed, rate) for rate in (args.rate, "0") for seed in args.seeds]
@@ -46,11 +52,11 @@ def train(args: argparse.Namespace, name: str, options: list[str]) -> Path:
     folder, stage = args.output / name, options[1]
     settings = [f"trainer.threads={max(1, (os.cpu_count() or 1) // args.jobs)}", *args.set]
     extra = [part for setting in settings for part in ("--set", setting)]
-    command = [sys.executable, "-m", "srl_agent", "train", "--domain", "swe"]
+    command = [sys.executable, "-m", "srl_agent", "train", "--domain", args.domain]
     if (folder / "config.yaml").exists():
         command += ["--resume", str(folder)]
     else:
-        command += [*COMMON, *options, *extra, "--output", str(folder)]
+        command += [*COMMON[args.domain], *options, *extra, "--output", str(folder)]
     print("$", " ".join(command), flush=True)
     args.output.mkdir(parents=True, exist_ok=True)
     with (args.output / f"{name}.log").open("a") as log:

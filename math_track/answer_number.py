@@ -24,6 +24,7 @@ _NUMBER = re.compile(
     rf"(?P<sign>[-+]?) ?(?:(?:(?P<whole>[0-9]+) ?)?{_FRACTION}|(?:(?P<whole2>[0-9]+) )?{_SLASHED}"
     rf"|{_POWER}|{_PLAIN}(?: ?{_TIMES} ?{_POWER.replace('power', 'power2').replace('digit', 'digit2')})?)"
 )
+_BARRED = re.compile(r"([-+]?) ?([0-9]+)\.([0-9]*) ?\\(?:overline|bar) ?\{ ?([0-9]+) ?\}")
 _APPROXIMATELY = re.compile(r"^(?:\\approx|~|about|approximately|roughly) ?", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?P<sign>[-+]?) ?[€£¥₹] ?")
 _BRACES = re.compile(r"^\{([^{}]*)\}$|^\(([^(){},]*)\)$")
@@ -45,6 +46,9 @@ def read_quantity(text: str) -> Quantity | None:
     text = _CURRENCY.sub(r"\g<sign>", _APPROXIMATELY.sub("", text)).strip()
     braces = _BRACES.match(text)
     text = (braces.group(1) or braces.group(2) or "").strip() if braces else text
+    repeating = _repeating(text)
+    if repeating is not None:
+        return repeating
     match = _NUMBER.match(text)
     if match is None:
         return None
@@ -61,6 +65,16 @@ def same_value(first: Quantity, second: Quantity, scale: Fraction = Fraction(1))
     if first.exact and second.exact:
         return value == second.value
     return abs(value - second.value) <= RELATIVE_TOLERANCE * max(abs(value), abs(second.value))
+
+
+def _repeating(text: str) -> Quantity | None:
+    """A decimal with a bar over the digits that repeat: 0.1\\overline{6} is 16 - 1 over 90."""
+    match = _BARRED.match(text)
+    if match is None or len(match.group()) > MAX_EXPONENT:
+        return None
+    sign, whole, once, again = match.groups()
+    digits = Fraction(int(whole + once + again) - int(whole + once), (10 ** len(again) - 1) * 10 ** len(once))
+    return Quantity(-digits if sign == "-" else digits, True, text[match.end() :].rstrip())
 
 
 def _value(match: re.Match[str]) -> Fraction | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": "/", "⁄": "/", "∕": "/",
@@ -15,10 +16,9 @@ _SIGNS = {
     "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
     "ℝ": r"\mathbb{R}", "°": r"^\circ ", "′": "'", "⟨": r"\langle ", "⟩": r"\rangle ",
     "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-    "⁰": "^0", "¹": "^1", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5", "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9",
-    "₀": "_0", "₁": "_1", "₂": "_2", "₃": "_3", "₄": "_4", "₅": "_5", "₆": "_6", "₇": "_7", "₈": "_8", "₉": "_9",
 }  # fmt: skip
 _UNICODE = str.maketrans(_SIGNS)
+_RAISED, _LOWERED = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+"), re.compile("[₀-₉]+")
 _SAME = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "neq": "ne", "lt": "<", "gt": ">", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]",
@@ -35,38 +35,42 @@ _NOTHING = {
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _SPACES = re.compile(r"(\\\\)(?:\[[^\]]*\])?|\\[,;:! ]|~|\s+")
-_SPACE_IN_NUMBER = re.compile(r"(?<=[0-9]),?\\[,!;:]\s?(?=[0-9]{3}(?![0-9]))")
+_SPACE_IN_NUMBER = re.compile(r"(?<=[0-9])(?:,?\\[,!;:]\s?| )(?=[0-9]{3}(?![0-9]))")
 _DELIMITERS = re.compile(r"\\?\$|(?<!\\)\\[()\[\]]")
 _DEGREES = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)(?![A-Za-z])\s*")
 _FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))")
-_ROOT = re.compile(r"\\sqrt\s*([0-9A-Za-z])")
+_ROOT = re.compile(r"\\sqrt\s*(?:([0-9A-Za-z])|\(([^()]*)\))")
 _POWERS_OF_TEN = re.compile(r"(?<![A-Za-z\\_^.0-9])([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE]([+-]?[0-9]+)(?![0-9A-Za-z.])")
 _NAMES = re.compile(
     r"(?<![A-Za-z\\])(?:np\.|math\.)?"
     r"(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|csc|sec(?= ?\()|sqrt|exp|log|ln|pi|infty|infinity|inf)"
     r"(?![A-Za-z])"
 )
+_TEXT_WITHOUT_LETTERS = re.compile(r"\\text ?\{([^{}A-Za-z]*)\}")
 _TEXT = re.compile(r"(\\text\s*\{[^{}]*\})")
 
 
 def tidy(text: str) -> str:
     """An answer in one spelling, on one line, without dollar signs and without a full stop behind it."""
-    text = _SPACE_IN_NUMBER.sub("", text)
+    text = _SPACE_IN_NUMBER.sub("", text).strip("* ")
+    text = _RAISED.sub(lambda match: f"^{{{match.group()}}}", text)
+    text = _LOWERED.sub(lambda match: f"_{{{match.group()}}}", text)
     text = unicodedata.normalize("NFKC", text.translate(_UNICODE))
     text = _DELIMITERS.sub(" ", "".join(char for char in text if char.isprintable() or char.isspace()))
     text = _COMMAND.sub(_one_command, text)
     text = _SPACES.sub(lambda match: match.group(1) or " ", text)
     for written, meant in _PLAIN.items():
         text = text.replace(written, meant)
-    parts = _TEXT.split(text)
+    parts = _TEXT.split(_TEXT_WITHOUT_LETTERS.sub(r"\1", text))
     parts[::2] = [_tidy_formula(part) for part in parts[::2]]
-    return "".join(parts).strip().removesuffix(".").strip()
+    return _unwrapped("".join(parts).strip().removesuffix(".").strip())
 
 
 def compact(text: str) -> str:
     """A tidy text for comparing letter by letter: no spaces, no case, no braces around one sign, no text marks."""
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"\{([0-9A-Za-z])\}", r"\1", text)
+    text = re.sub(r"(?<=[0-9]) +(?=[0-9])", "&", text)
     return text.replace(" ", "").casefold()
 
 
@@ -85,6 +89,18 @@ def words(text: str) -> str:
     return " ".join(found[1:] if len(found) > 1 and found[0] in {"a", "an", "the"} else found)
 
 
+def _unwrapped(text: str) -> str:
+    """A text without braces around all of it."""
+    while text.startswith("{") and text.endswith("}"):
+        depths = list(
+            accumulate({"{": 1, "}": -1}.get(char, 0) for char in text.replace("\\{", "__").replace("\\}", "__"))
+        )
+        if 0 in depths[:-1] or depths[-1]:
+            break
+        text = text[1:-1].strip()
+    return text
+
+
 def _one_command(match: re.Match[str]) -> str:
     name = match.group(1)
     if name in _NOTHING:
@@ -97,7 +113,7 @@ def _tidy_formula(text: str) -> str:
     """What holds outside of text: names of functions, powers of ten, short fractions and roots, degrees."""
     text = _NAMES.sub(_one_name, text)
     text = _POWERS_OF_TEN.sub(r"\1\\times 10^{\2}", text)
-    text = _ROOT.sub(r"\\sqrt{\1}", text)
+    text = _ROOT.sub(r"\\sqrt{\1\2}", text)
     text = _FRACTION.sub(_one_fraction, text)
     return _DEGREES.sub(r"\\text{ degrees}", text)
 

@@ -19,6 +19,8 @@ ml milliliter millilitre | mph | kmh kmph | j joule | n newton | w watt | v volt
 _NAMES = {alias: group.split()[0] for group in _KNOWN.split("|") for alias in group.split()}
 _POWERS = {"square": "2", "sq": "2", "squared": "2", "cubic": "3", "cu": "3", "cubed": "3"}
 _TOKEN = re.compile(r"[A-Za-z]+|\^ ?\{? ?-?[0-9]\}?|%")
+_POWER = r"(?: ?\^ ?\{? ?-?[0-9] ?\}?)?"
+_LAST = re.compile(rf"(?:(?<![_^ ]) ?\\text ?\{{[^{{}}]*\}}{_POWER}| (?:square |sq |cubic )?[A-Za-z]{{2,}}{_POWER})$")
 _NO_UNIT = re.compile(r"\\(?!text|cdot)|[=<>+(),&_!|]|(?<![\^{-])(?<!\^ )[0-9]")
 
 
@@ -34,19 +36,30 @@ def same_quantity(answer: str, gold: str) -> bool | None:
     ours_unit = _unit(ours.rest, letters=not theirs.rest.strip())
     if ours_unit is None or theirs_unit is None:
         return None
-    return _agree(ours_unit, theirs_unit) and any(
-        same_value(ours, theirs, scale) for scale in _scales(ours_unit, theirs_unit)
-    )
+    scales = _scales(ours_unit, theirs_unit) if units_agree(ours_unit, theirs_unit) else ()
+    return any(same_value(ours, theirs, scale) for scale in scales)
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    r"""A tidy formula and the unit behind it, such as `10\pi` and `cm^2`; the unit is empty where there is none."""
+    match = _LAST.search(text)
+    if match is None or not text[: match.start()].strip():
+        return text, ""
+    unit = _unit(match.group(), letters=False)
+    if not unit or (unit == UNKNOWN and "\\text" not in match.group()):
+        return text, ""
+    return text[: match.start()].strip(), unit
+
+
+def units_agree(ours: str, theirs: str) -> bool:
+    """Whether two units, as `split_unit` gives them, may be the same."""
+    return ours == theirs or bool({ours, theirs} & {"", UNKNOWN})
 
 
 def _scales(ours: str, theirs: str) -> tuple[Fraction, ...]:
     if (ours == PERCENT) == (theirs == PERCENT):
         return (Fraction(1),)
     return (Fraction(1), Fraction(1, 100) if ours == PERCENT else Fraction(100))
-
-
-def _agree(ours: str, theirs: str) -> bool:
-    return ours in (theirs, PERCENT) or bool({ours, theirs} & {"", UNKNOWN})
 
 
 def _unit(rest: str, letters: bool) -> str | None:

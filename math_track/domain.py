@@ -19,6 +19,7 @@ from srl_agent.output_format import CLOSE, OPEN, WHITESPACE, FormatError, Violat
 from srl_agent.play import OneTurn
 from srl_agent.rewards import build_reward
 from srl_agent.rewards.scoring import make_scorer
+from srl_agent.wording import plural
 from trajectories.records import StepExample
 
 REWARDS = ("similarity", "exact")
@@ -74,8 +75,8 @@ class MathDomain:
         options = read_options(config, MathOptions)
         if "rlvr" not in config.stages:
             return {}
-        where = f"{options.grader_workers} of its own, {options.grader_timeout:g} s an answer"
-        return {"grader": f"math-verify in a process: {where}"}
+        where = f"{plural(options.grader_workers, 'worker')}, {options.grader_timeout:g} s an answer"
+        return {"grader": f"math-verify, {where}"}
 
     def problems(self, config: Config, steps: StepSets) -> StepSets:
         """See `PlaysTasks`: every problem with an answer, also those whose solution does not split."""

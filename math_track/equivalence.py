@@ -21,18 +21,18 @@ import re
 
 from math_track.answer_parts import Parts, parts_of
 from math_track.answer_text import compact, tidy, words
-from math_track.answer_unit import same_quantity
+from math_track.answer_unit import same_quantity, split_unit, units_agree
 from math_track.symbolic import same_formula
 
 LONGEST_FORMULA = 1_000
-"""Characters; longer answers are compared by spelling alone. The longest gold answer of the six sets has 165."""
+"""Characters; longer answers are compared by spelling alone. The longest gold answer of the six sets has 210."""
 DEEPEST = 8
 """Levels of parts within parts that are looked at."""
 
 _CHOICE = re.compile(r"(?:\\text ?\{)? ?\(([A-J])\)[ .:}]*|([A-J])")
 _CHOSEN = re.compile(r"(?:\\text ?\{|\(|\{| )*([A-J])(?:[).:} ]+.*)?")
 _NAME = re.compile(
-    r"(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
+    r"(?:m? ?\\angle ?)?(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
     r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'* ?(?:\([^()]*\))?(?: ?\\text ?\{[^{}]*\})?"
 )
 _BASED = re.compile(r"(?=[A-F]*[0-9])([0-9A-F]+) ?_ ?(?:\{ ?(?:\\text ?\{ ?)?([0-9a-z]+) ?\}* ?|([0-9]))")
@@ -98,7 +98,8 @@ def _same_atom(answer: str, gold: str) -> bool:
         return said == meant
     if _swapped(answer, gold):
         return True
-    return same_formula(answer, gold)
+    (answer, unit), (gold, gold_unit) = split_unit(answer), split_unit(gold)
+    return units_agree(unit, gold_unit) and same_formula(answer, gold)
 
 
 def _same_single(answer: str, gold: str, ours: Parts | None, theirs: Parts | None, level: int) -> bool:
@@ -139,13 +140,14 @@ def _compatible(ours: Parts, theirs: Parts) -> bool:
 def _without_names(answer: str, gold: str) -> tuple[str, str, bool]:
     """Both without what stands before `=` or `\\approx`, and whether anything did: `x = 5` is 5, `2 + 3 = 5` is 5.
 
-    Where both are equations they lose the same name or nothing.
+    Where both are equations they lose the same left side or nothing.
     """
     answer_value, gold_value = _value_of(answer), _value_of(gold)
     if "=" in answer and "=" in gold:
-        ours, theirs = answer.partition("=")[0], gold.partition("=")[0]
-        if not _NAME.fullmatch(ours.strip()) or compact(ours) != compact(theirs):
-            return answer, gold, False
+        ours, _, our_value = answer.partition("=")
+        theirs, _, their_value = gold.partition("=")
+        same = compact(ours) == compact(theirs)
+        return (our_value.strip(), their_value.strip(), True) if same else (answer, gold, False)
     unwrapped = (answer_value, gold_value) != (answer, gold)
     return answer_value, gold_value, unwrapped
 
@@ -153,7 +155,7 @@ def _without_names(answer: str, gold: str) -> tuple[str, str, bool]:
 def _value_of(text: str) -> str:
     first, sign, second = text.partition("\\approx")
     if sign:
-        return second.strip() if _NAME.fullmatch(first.strip()) else first.strip()
+        return second.strip() if not first.strip() or _NAME.fullmatch(first.strip()) else first.strip()
     sides = [side.strip() for side in text.split("=")]
     named = _NAME.fullmatch(sides[0]) or not any(char.isalpha() for char in sides[0])
     return sides[-1] if len(sides) > 1 and named else text

@@ -19,7 +19,7 @@ from srl_agent.errors import ScoreError
 TIMEOUT = 5.0
 """CPU seconds; the slowest pair of gold answers takes a tenth of it."""
 MEMORY = 2 * 2**30
-"""Bytes of address space of a comparison, of which Python with SymPy takes a tenth."""
+"""Bytes of address space of a comparison, of which Python with SymPy takes a thirtieth."""
 
 
 @dataclass(frozen=True, slots=True)

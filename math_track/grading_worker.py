@@ -21,6 +21,8 @@ PATIENCE = 10
 """Wall-clock seconds per CPU second that a pair may take, on a machine with other things to do."""
 PAIRS_PER_CHILD = 2_000
 """A child ends after as many pairs: SymPy keeps what it has seen."""
+EXERCISE = [(r"\frac{2x}{4}+\sqrt{y^2}-e^{-t}", r"\frac{x}{2}+\sqrt{y^2}-\exp(-t)"), (r"\pi/2", "1.5708")]
+"""Compared before the first fork, so that no child has to fill the parser's tables again."""
 CLOSED, ANOTHER = 0, 3
 FAULTS = {signal.SIGPROF: "timeout", signal.SIGALRM: "timeout", signal.SIGXCPU: "timeout"}
 
@@ -33,6 +35,8 @@ def main() -> None:
     os.dup2(quiet, sys.stdout.fileno())  # what libraries print is no verdict
     _say(out, True, "ready")
     os.dup2(quiet, sys.stderr.fileno())
+    for answer, gold in EXERCISE:
+        same_answer(answer, gold)
     while True:
         child = os.fork()
         if child == 0:

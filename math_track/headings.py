@@ -38,7 +38,7 @@ class Heading:
 
 _START = re.compile(
     r"(?P<indent>[ \t]*)(?P<level>#{1,6}[ \t]+)?(?P<bold>\*{1,3}|__)?(?P<word>[Ss]tep[ \t]+|STEP[ \t]+)?"
-    r"(?P<number>[0-9]{1,3})(?![0-9A-Za-z]|\.[0-9])(?P<sign>[.:)]|[ \t]*[-–—](?=[ \t]))?"
+    r"(?P<number>[0-9]{1,3})(?![0-9A-Za-z]|\.[0-9])(?P<sign>[.)]|[ \t]?:|[ \t]*[-–—](?=[ \t]))?"
 )
 _BOLD = re.compile(r"[ \t]*(\*{2,3}|__)(?=\S)")
 _BEHIND = re.compile(r"[ \t]*[.:]?")
@@ -79,7 +79,7 @@ def _is_numbered(found: re.Match[str], rest: str) -> bool:
         closed = bool(found["bold"]) and rest.startswith(found["bold"])
         return bool(sign or closed or found["level"] or not rest)
     if found["level"] or found["bold"]:
-        return sign in (".", ":", ")")
+        return bool(sign)
     return sign in (".", ")") and (not rest or rest[0] in " \t*_")
 
 

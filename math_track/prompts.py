@@ -23,6 +23,8 @@ You are solving a mathematics problem. Think first, then write the solution in n
 The last step has the answer in \\boxed{{}}."""
 
 EVALUATION_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
+THINKING = " You may think in <think> </think> blocks wherever it helps; they are scratch paper."
+"""What the paper's own evaluation prompt adds (version 3, appendix B.2.2), in our words."""
 
 STEP_FORM = "2. **Title:** what is done"
 WHOLE_FORM = "1. **Title:** what is done"
@@ -49,9 +51,9 @@ def whole_prompt(problem: str, *, solution_tag: bool = False) -> tuple[Message, 
     return _asked(WHOLE_PROMPT, WHOLE_FORM, f"Problem: {problem}", solution_tag)
 
 
-def evaluation_prompt(problem: str) -> tuple[Message, ...]:
-    """Asks for an answer that is graded; the problem stands as it is."""
-    return Message("system", EVALUATION_PROMPT), Message("user", problem)
+def evaluation_prompt(problem: str, *, thinking: bool = False) -> tuple[Message, ...]:
+    """Asks for an answer that is graded; the problem stands as it is. `thinking` allows think blocks, as the paper."""
+    return Message("system", EVALUATION_PROMPT + (THINKING if thinking else "")), Message("user", problem)
 
 
 def _asked(system: str, form: str, user: str, solution_tag: bool) -> tuple[Message, ...]:

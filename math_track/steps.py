@@ -119,7 +119,7 @@ def cut_steps(worked: Sequence[Worked], config: Config, options: MathOptions, fi
     empty = 0
     for one in worked:
         steps = one.split.steps
-        for k in range(1, len(steps) + config.data.keep_last_step):
+        for k in range(1, len(steps) + (1 if config.data.keep_last_step else 0)):
             if not steps[k - 1].body:
                 empty += 1
                 continue

@@ -24,8 +24,8 @@ class Question:
     prompt: Prompt
 
 
-def settle(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Say in `folder` what decides the answers there. ConfigError where it holds those of something else."""
+def settle(folder: Path, facts: Mapping[str, Any], option: str = "--output") -> None:
+    """Say in `folder`, which `option` names, what decides the answers there. ConfigError where it holds others."""
     record = folder / ASKED
     if not record.exists():
         write_json(record, facts)
@@ -35,7 +35,7 @@ def settle(folder: Path, facts: Mapping[str, Any]) -> None:
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             raise ConfigError(
-                f"--output: {folder} has answers under {name} {before.get(name)!r}, and this is {now.get(name)!r}; "
+                f"{option}: {folder} has answers under {name} {before.get(name)!r}, and this is {now.get(name)!r}; "
                 "name another directory, or repeat the command that made them"
             )
 

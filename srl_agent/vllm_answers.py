@@ -123,5 +123,6 @@ def _build(folder: str, dtype: str, device: str, longest: int) -> Any:
         dtype=dtype,
         max_model_len=longest,
         enable_prefix_caching=True,
+        use_tqdm_on_load=False,
         **settings,
     )

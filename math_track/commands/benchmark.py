@@ -7,24 +7,24 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from math_track.benchmarks import BENCHMARKS, PAPER, Rows, parse_slice, read_benchmark
 from math_track.commands.result_table import print_results
-from math_track.evaluation import GREEDY, SAMPLED, Graded, Task, answer_task, grade_task, write_results
+from math_track.evaluation import GREEDY, SAMPLED, Ask, Graded, Task, answer_task, grade_task, write_results
 from math_track.grader import Grader
-from srl_agent.answers import Answer, Prompt
+from math_track.prompts import evaluation_prompt
+from srl_agent.answers import Answer
 from srl_agent.commands.data.console import open_console, say
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import provenance
 from srl_agent.wording import plural
-from trajectories.records import Message
 
-SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 GRADERS = ("math-verify", "latex2sympy2-extended", "sympy")
 """Packages whose versions decide verdicts."""
 
@@ -35,11 +35,15 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     console = open_console()
     tasks = _tasks(args, config.seed)
     engine = choose_engine(args, config)
-    facts = _facts(engine)
+    ask = partial(evaluation_prompt, thinking=args.think)
+    facts = _facts(engine, ask)
     folder = args.output or _default_folder(args.eval_command, [{**facts, **task.facts()} for task in tasks])
     for line in (*why, *_lines(tasks, engine, folder)):
         say(console, line)
-    answers = _ask(tasks, engine, facts, folder, lambda line: say(console, line))
+    draws = engine.open(_longest(tasks, engine, ask))
+    answers = [
+        answer_task(task, facts, ask, draws, folder, _teller(lambda line: say(console, line), task)) for task in tasks
+    ]
     count = sum(len(group) for groups in answers for group in groups)
     say(console, f"grading {plural(count, 'output')}")
     results = _grade(tasks, answers)
@@ -48,11 +52,6 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     print_results(console, found)
     say(console, f"wrote {folder / 'items.jsonl'} and {folder / 'summary.json'}")
     return 0
-
-
-def prompt_of(question: str) -> Prompt:
-    """A question as Qwen2.5-Math's evaluation asks it."""
-    return (Message("system", SYSTEM), Message("user", question))
 
 
 def _tasks(args: argparse.Namespace, seed: int) -> list[Task]:
@@ -94,10 +93,10 @@ def _paths(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     return paths
 
 
-def _facts(engine: Engine) -> dict[str, Any]:
+def _facts(engine: Engine, ask: Ask) -> dict[str, Any]:
     """What decides the answers besides the tasks."""
     kept: dict[str, Any] = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
-    return {**kept, "weights": engine.weights, "prompt": SYSTEM}
+    return {**kept, "weights": engine.weights, "prompt": ask("")[0].content}
 
 
 def _default_folder(name: str, facts: object) -> Path:
@@ -111,14 +110,12 @@ def _lines(tasks: Sequence[Task], engine: Engine, folder: Path) -> list[str]:
     return [*read, *(f"{name}: {value}" for name, value in engine.facts.items()), f"directory: {folder}"]
 
 
-def _ask(
-    tasks: Sequence[Task], engine: Engine, facts: dict[str, Any], folder: Path, tell: Callable[[str], None]
-) -> list[list[list[Answer]]]:
+def _longest(tasks: Sequence[Task], engine: Engine, ask: Ask) -> int:
+    """Tokens of the longest prompt with its output. ConfigError where the model was not built for as many."""
     questions = {problem.problem for task in tasks for problem in task.rows.problems}
-    longest = max(engine.count_prompt(prompt_of(question)) for question in questions) + tasks[0].max_tokens
+    longest = max(engine.count_prompt(ask(question)) for question in questions) + tasks[0].max_tokens
     check_fits(engine, longest, "--max-tokens")
-    draws = engine.open(longest)
-    return [answer_task(task, facts, prompt_of, draws, folder, _teller(tell, task)) for task in tasks]
+    return longest
 
 
 def _teller(tell: Callable[[str], None], task: Task) -> Callable[[int], None]:

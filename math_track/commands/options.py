@@ -38,6 +38,9 @@ def add_benchmark(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--max-tokens", type=int, default=MAX_TOKENS, metavar="N", help=f"longest output (default: {MAX_TOKENS})"
     )
+    parser.add_argument(
+        "--think", action="store_true", help="allow think blocks, as the paper's prompt does (default: Qwen2.5-Math's)"
+    )
     add_asking(parser, "items.jsonl, summary.json and the answers")
 
 

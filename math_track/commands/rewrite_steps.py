@@ -66,7 +66,8 @@ def _server(args: argparse.Namespace) -> Server:
 def _ask(console: Console, server: Server, problems: Sequence[Problem], seed: int, folder: Path) -> Rewriting:
     answerer = ChatServer(server)
     questions = [Question(problem.name, rewriting_prompt(problem)) for problem in problems]
-    settle(folder, {"model": server.model, "request": server.request, "seed": seed, "prompts": _digest(questions)})
+    facts = {"model": server.model, "request": server.request, "seed": seed, "prompts": _digest(questions)}
+    settle(folder, facts, "--answers")
     answers = ask_all(lambda: answerer, questions, 1, seed, folder, _teller(console, len(questions)))
     with Grader() as grader:
         return rewrite(problems, [one for (one,) in answers], server.model, grader.grade)

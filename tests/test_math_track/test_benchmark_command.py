@@ -97,6 +97,16 @@ def test_prompts_ask_for_a_boxed_answer_and_every_output_has_a_seed_of_its_own(t
     assert {(body["max_tokens"], body["top_p"]) for body in bodies} == {(2048, 1.0)}
 
 
+def test_think_blocks_are_allowed_where_asked_for_and_the_answers_are_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", 1)
+    with endpoint(solve) as server:
+        run(capsys, *words_of(server, rows, tmp_path / "out", "--think"))
+        assert "<think> </think>" in server.requests[0][2]["messages"][0]["content"]
+        assert "has answers under prompt" in fail(capsys, *words_of(server, rows, tmp_path / "out")[1:])
+
+
 def test_the_four_are_printed_beside_the_paper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = []
     for name in PAPER:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,14 @@ def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
     first = read_problems(path).digest
     assert read_problems(path).digest == first
     assert read_problems(save(tmp_path / "a.jsonl", S1K)).digest != first
+
+
+def test_standard_input_is_read_and_has_a_digest() -> None:
+    code = "from math_track.sources import read_problems as r; found = r('-'); print(len(found.problems), found.digest)"
+    rows = "".join(json.dumps(row) + "\n" for row in (OWN, S1K))
+    done = subprocess.run([sys.executable, "-c", code], input=rows, capture_output=True, text=True, check=True)
+    count, digest = done.stdout.split()
+    assert (count, len(digest)) == ("2", 64)
 
 
 def test_no_name_stands_for_the_bundled_set() -> None:

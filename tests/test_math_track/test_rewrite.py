@@ -183,7 +183,8 @@ def test_answers_of_other_settings_are_not_gone_on_with(tmp_path: Path, capsys: 
     with endpoint(answer) as server:
         assert run(tmp_path, server.url) == 0
         assert run(tmp_path, server.url, "--seed", "2") == 2
-    assert "has answers under seed 0" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "--answers: " in message and "has answers under seed 0" in message
 
 
 def test_where_nothing_keeps_the_form_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

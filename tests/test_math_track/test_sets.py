@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +128,33 @@ def test_rollouts_cannot_begin_amid_a_solution(file: Path) -> None:
     config = configured(data={"path": str(file)}, stages=["srl", "rlvr"], rlvr={"start": "steps"})
     with pytest.raises(ConfigError, match=r"rlvr\.start"):
         domain.problems(config, domain.load_steps(config, count_words))
+
+
+def test_rows_of_s1k_1_1_are_split_at_r1_s_solution_and_graded_by_the_data_set_s(tmp_path: Path) -> None:
+    row = {
+        "question": "How many?",
+        "solution": "Counting gives $\\boxed{10}$.",
+        "deepseek_attempt": SOLUTION,
+        "deepseek_thinking_trajectory": "Let me count.",
+    }
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    sets = loaded(file, stages=["sft"], sft={"target": "trace"})
+    assert [step.expert_action.partition(":")[0] for step in sets.train] == ["1. **First part**", "2. **Second part**"]
+    assert sets.supervised[0].messages[-1].content == f"<think>Let me count.</think>\n{SOLUTION}"
+    domain, config = MathDomain(), configured(data={"path": str(file)}, stages=["srl", "rlvr"])
+    problems = domain.problems(config, domain.load_steps(config, count_words))
+    assert [step.expert_action for step in problems.train] == ["10"]
+
+
+def test_s1k_gives_steps_and_sixty_questions_held_out(shared_data: Path) -> None:
+    domain = MathDomain()
+    path = shared_data / "math" / "s1K.problem-solution.json"
+    config = configured(data={"path": str(path), "held_out_episodes": 60, "max_prompt_tokens": 8192})
+    sets = domain.load_steps(config, count_words)
+    asked = [{step.instance_id for step in side} for side in (sets.train, sets.held_out)]
+    assert len(asked[1]) == 60 and not asked[0] & asked[1]
+    assert len(sets.train) > 600
+    outputs = [domain.supervised_target(step) for step in sets.train]
+    scores = domain.scorer(config)(outputs, [step.expert_action for step in sets.train])
+    assert all(score.exact for score in scores)

@@ -125,3 +125,13 @@ def test_the_presets_for_mathematics_are_taken_by_the_domain(name: str) -> None:
 def test_the_preset_of_another_domain_is_refused_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--domain", "math", "--preset", "smoke", "--dry-run"]) == 2
     assert "smoke-math" in capsys.readouterr().err
+
+
+def test_a_model_is_scored_on_the_held_out_steps_without_training(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+    start = ["eval", "steps", "--domain", "math", "--preset", "smoke-math", "--model.name", str(model)]
+    assert main([*start, *settings, "--output", str(tmp_path / "scores")]) == 0
+    assert "the title alone" in capsys.readouterr().out
+    assert len((tmp_path / "scores" / "outputs.jsonl").read_text().splitlines()) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from srl_agent.config import Config, RewardConfig
+from srl_agent.domain import facts_of
 from srl_agent.output_format import Violation, parse_output
 from srl_agent.swe import (
     NEUTRAL_THOUGHT,
@@ -16,6 +17,7 @@ from srl_agent.swe import (
     read_calls,
     without_arguments,
 )
+from srl_agent.testing import ToyDomain
 from trajectories.records import Action, StepExample
 from trajectories.render import render_action
 
@@ -181,3 +183,8 @@ def test_floors_are_those_of_the_configured_reward() -> None:
         SweDomain().floors(Config.model_validate({"reward": {"text": text}}), steps) for text in ("body", "wrapped")
     )
     assert len(body) == 3 and all(body[name] < wrapped[name] for name in body)
+
+
+def test_the_terminal_says_what_actions_run_in_of_domains_that_run_any() -> None:
+    assert facts_of(SweDomain(), Config())["sandbox"].startswith("none: ")
+    assert facts_of(ToyDomain(), Config()) == {}
