@@ -18,7 +18,7 @@ from typing import IO
 from srl_agent.run_dir import write_json
 from srl_agent.swe_eval.harness_engine import HarnessEngine, connect, image_ids, remove_containers
 from srl_agent.swe_eval.harness_logs import trouble
-from srl_agent.swe_eval.harness_run import LOGS, Job, Settings, find_verdict, held, new_run_id, run_harness, run_ids
+from srl_agent.swe_eval.harness_run import LOGS, Job, Settings, find_verdicts, held, new_run_id, run_harness, run_ids
 from srl_agent.swe_eval.old_rows import check_columns
 from srl_agent.swe_eval.patch_files import flagged_files
 from srl_agent.swe_eval.predictions import prediction_digest
@@ -102,7 +102,7 @@ def _score_by_harness(
         write_json(settings.folder / IMAGES, images)
         left = Left([_job(task, prediction, images[task.image], settings) for task, prediction in to_run])
         look = partial(left.look, settings.folder, settle)
-        look()
+        look(run_ids(settings.folder))
         for attempt in range(settings.attempts):
             if left.jobs:
                 if attempt:
@@ -118,13 +118,15 @@ def _job(task: Task, prediction: Prediction, image_id: str, settings: Settings) 
     return Job(task, prediction.patch, key)
 
 
-def _run_once(left: Left, engine: HarnessEngine, settings: Settings, lock: IO[str], look: Callable[[], None]) -> None:
+def _run_once(
+    left: Left, engine: HarnessEngine, settings: Settings, lock: IO[str], look: Callable[[Sequence[str]], None]
+) -> None:
     run_id, jobs = new_run_id(left.jobs), list(left.jobs)
     try:
-        run_harness(jobs, run_id, settings, lock, look)
+        run_harness(jobs, run_id, settings, lock, lambda: look([run_id]))
     finally:
         remove_containers(engine, [run_id])
-    look()
+    look([run_id])
     logs = settings.folder / LOGS / run_id
     left.troubles = {job.key: trouble(logs / job.key / job.instance_id, job.instance_id) for job in left.jobs}
 
@@ -136,12 +138,11 @@ class Left:
         self.jobs = list(jobs)
         self.troubles: dict[str, str] = {}
 
-    def look(self, folder: Path, settle: Callable[[Verdict], None]) -> None:
-        """Settle those whose verdict stands in the logs by now."""
-        for job in list(self.jobs):
-            if found := find_verdict(job, folder):
-                self.jobs.remove(job)
-                settle(with_flags(found, job.patch, job.task.row["eval_script"]))
+    def look(self, folder: Path, settle: Callable[[Verdict], None], runs: Sequence[str]) -> None:
+        """Settle those whose verdict stands in the logs of these runs by now."""
+        for job, found in find_verdicts(list(self.jobs), folder, runs):
+            self.jobs.remove(job)
+            settle(with_flags(found, job.patch, job.task.row["eval_script"]))
 
     def why_again(self) -> str:
         """For the terminal, before they are tried again."""

@@ -101,12 +101,16 @@ def run_ids(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / LOGS).glob("*") if path.is_dir())
 
 
-def find_verdict(job: Job, folder: Path) -> Verdict | None:
-    """The verdict on the job that any run in the folder left; None where none did."""
-    for logs in (folder / LOGS).glob(f"*/{job.key}/{job.instance_id}"):
-        if found := settled(logs, job.instance_id, job.patch):
-            return found
-    return None
+def find_verdicts(jobs: Sequence[Job], folder: Path, runs: Sequence[str]) -> Iterator[tuple[Job, Verdict]]:
+    """The verdicts on the jobs that these runs in the folder left, each job's once."""
+    logs = [path for run_id in runs for path in (folder / LOGS / run_id).glob("*/*")]
+    places: dict[tuple[str, str], list[Path]] = {}
+    for path in logs:
+        places.setdefault((path.parent.name, path.name), []).append(path)
+    for job in jobs:
+        found = (settled(path, job.instance_id, job.patch) for path in places.get((job.key, job.instance_id), ()))
+        if verdict := next(filter(None, found), None):
+            yield job, verdict
 
 
 def new_run_id(jobs: Sequence[Job]) -> str:
