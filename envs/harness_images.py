@@ -14,6 +14,9 @@ from envs.errors import SandboxError
 from envs.harness_daemon import socket
 from envs.harness_settings import client_of
 
+Content = tuple[str, tuple[str, ...]]
+"""When it was made, and the digests of its layers."""
+
 
 def bring_image(name: str) -> bool:
     """Copy an image from the main engine unless it is there; whether it was copied. See `bring_images`."""
@@ -30,26 +33,27 @@ def bring_images(names: Sequence[str]) -> list[str]:
     if engine_name() == target:
         raise SandboxError("DOCKER_HOST names the harness's engine itself; unset it to bring images from the main one")
     with engine_errors("bringing images to the harness's engine"), contextlib.closing(client_of(target)) as harness:
-        wanted = [name for name in names if _image_id(harness, name) != _main_id(name)]
+        wanted = [name for name in names if _content(harness, name) != _of_main(name)]
         if wanted:
             _copy(wanted, target)
-        if lost := [name for name in wanted if _image_id(harness, name) != _main_id(name)]:
+        if lost := [name for name in wanted if _content(harness, name) != _of_main(name)]:
             raise SandboxError(f"image {lost[0]} did not arrive at the harness's engine as it was")
     return wanted
 
 
-def _main_id(name: str) -> str:
-    if found := _image_id(engine(), name):
+def _of_main(name: str) -> Content:
+    if found := _content(engine(), name):
         return found
     raise SandboxError(f"image {name} is not in the main engine; build it, or: docker pull {name}")
 
 
-def _image_id(client: docker.DockerClient, name: str) -> str:
-    """Of the configuration, which names the layers; empty where there is no such image."""
+def _content(client: docker.DockerClient, name: str) -> Content | None:
+    """What tells an image from another of its name; None where there is none. Ids differ from one store to another."""
     try:
-        return str(client.images.get(name).id)
+        told = client.images.get(name).attrs
     except docker.errors.ImageNotFound:
-        return ""
+        return None
+    return str(told["Created"]), tuple(told["RootFS"].get("Layers") or ())
 
 
 def _copy(names: Sequence[str], target: str) -> None:
