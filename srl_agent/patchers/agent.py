@@ -51,7 +51,8 @@ def solve(task: Task, sandbox: Sandbox, ask: Ask, kit: Kit) -> Patched:
     ready = tools.bash(ENVIRONMENT)
     if ready.exit_code:
         raise SandboxError(f"{task.instance_id}: the image's environment cannot be activated: {ready.text[-300:]}")
-    run = _Run(kit.settings.task_text(task.problem_statement, kit.root), tools, Talk(ask, kit), kit)
+    asked = kit.settings.task_text(task.problem_statement, kit.root, task.base_commit)
+    run = _Run(asked, tools, Talk(ask, kit), kit)
     ended = ""
     while not ended:
         ended = run.limit() or run.step()

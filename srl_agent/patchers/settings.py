@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from srl_agent.config_data import Section
 from srl_agent.errors import ConfigError
 
-ISSUE, ROOT = "{issue}", "{root}"
+ISSUE, ROOT, COMMIT = "{issue}", "{root}", "{commit}"
 """What a framing's placeholders are."""
 
 
@@ -15,8 +15,9 @@ class PatchConfig(Section):
     """Limits and shapes of one task's work."""
 
     framing: str = ISSUE
-    """How the issue is put to the agent: `{issue}` is its text, `{root}` the repository's folder. The framing of the
-    episodes that the model was trained on is the right one; the default is the bare issue."""
+    """How the issue is put to the agent: `{issue}` is its text, `{root}` the repository's folder, `{commit}` its base
+    commit. Where none is given `srl-agent eval` takes that of the episodes in `data.path`, which the model was trained
+    on (`srl_agent.patchers.framing`)."""
     max_steps: int = Field(50, ge=1)
     """Outputs of the agent, unreadable ones included (a guess: the paper has no agent loop)."""
     max_tokens: int = Field(0, ge=0)
@@ -53,6 +54,6 @@ class PatchConfig(Section):
                 f"samples: {self.samples} greedy outputs are all the same; ask with a temperature above 0, or take 1"
             )
 
-    def task_text(self, issue: str, root: str) -> str:
+    def task_text(self, issue: str, root: str, commit: str) -> str:
         """What the agent is asked."""
-        return self.framing.replace(ROOT, root).replace(ISSUE, issue)
+        return self.framing.replace(ROOT, root).replace(COMMIT, commit).replace(ISSUE, issue)

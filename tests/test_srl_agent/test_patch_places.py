@@ -110,4 +110,4 @@ def test_several_greedy_samples_are_refused() -> None:
 
 
 def test_the_framing_s_placeholders_in_an_issue_stay() -> None:
-    assert kit().settings.task_text("see {root} and {issue}", "/testbed") == "see {root} and {issue}"
+    assert kit().settings.task_text("see {root} and {issue}", "/testbed", "1a") == "see {root} and {issue}"

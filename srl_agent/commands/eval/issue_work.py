@@ -18,6 +18,7 @@ from srl_agent.config import Config
 from srl_agent.config_load import read_options
 from srl_agent.patchers import Kit, Patched, find_patcher
 from srl_agent.patchers.asking import Asking
+from srl_agent.patchers.framing import settled
 from srl_agent.patchers.places import images, work_on
 from srl_agent.patchers.settings import PatchConfig
 from srl_agent.swe_eval.generate import generate
@@ -45,6 +46,9 @@ def make_predictions(args: argparse.Namespace, resolve: Resolve, tasks: TaskSet,
     config, why = resolve()
     settings = read_options(config, PatchConfig)
     settings.check_temperature(args.temperature)
+    if args.patcher == "agent":
+        settings, framed = settled(settings, config.data)
+        why = [*why, framed]
     engine = choose_engine(args, config)
     sampling = Sampling(args.temperature, args.max_tokens)
     longest = _longest_prompt(args.patcher, config, settings) + sampling.max_tokens
