@@ -34,9 +34,12 @@ class HarnessEngine:
 
 
 def find_engine(docker_host: str, unsafe_daemon: bool, say: Callable[[str], None]) -> HarnessEngine:
-    """The engine that is named, else the hardened one that runs here, else the system's; refused as by `connect`."""
+    """The engine that is named, else the hardened one that runs here, else the system's; refused as by `connect`.
+
+    Asked before any work; what `unsafe_daemon` allows is told when it is done, by `connect`.
+    """
     running = None if docker_host else harness_daemon.find()
-    found = connect(docker_host or (running.docker_host if running else ""), unsafe_daemon, say)
+    found = connect(docker_host or (running.docker_host if running else ""), unsafe_daemon, lambda line: None)
     why = "as named" if docker_host else "the hardened one that runs here" if running else "no other runs here"
     say(f"scored on {found.docker_host} ({why})")
     return found
