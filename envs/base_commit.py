@@ -25,6 +25,8 @@ TIMEOUT = 1800
 def from_mirror(mirror: Path, commit: str, folder: Path, *, depth: int = 0) -> str:
     """Check a commit of a local clone out into a new folder; its whole name. `depth` 0: with all that came before.
 
+    Of a single commit (`depth` 1) an eval script's `git show` is the whole repository.
+
     SandboxError where the mirror has no such commit, or is a partial clone that lacks what it needs.
     """
     if not COMMIT.fullmatch(commit):
@@ -43,7 +45,7 @@ def from_mirror(mirror: Path, commit: str, folder: Path, *, depth: int = 0) -> s
 
 
 def from_files(source: Path, folder: Path) -> str:
-    """Put a folder's files, or an sdist's (.tar.gz), into a new repository of one commit; its name.
+    """Put a folder's files, or an sdist's (.tar.gz), into a new repository; the name of its last commit.
 
     SandboxError where the source cannot be read.
     """
@@ -55,9 +57,11 @@ def from_files(source: Path, folder: Path) -> str:
 
 
 def commit_all(folder: Path) -> str:
-    """Make a folder of plain files a repository of one commit; its name, which the files alone decide."""
+    """Make a folder of plain files a repository whose last commit has them; its name, which they alone decide."""
     _init(folder)
     _git(folder, "add", "-A", "-f")
+    _git(folder, "commit", "-q", "--allow-empty", "-m", "files")
+    # On top of it an empty one: eval scripts show the last commit, and every file would be in their output.
     _git(folder, "commit", "-q", "--allow-empty", "-m", "base")
     return _forget(folder)
 

@@ -59,7 +59,7 @@ class Instance:
     source: Path
     """A local git mirror (with `commit`), a folder of plain files, or an sdist (.tar.gz)."""
     commit: str = ""
-    """The base commit, its whole name; empty for a source without history, whose files become one."""
+    """The base commit, its whole name; empty for a source without history, which gets one."""
     base: str = "srl-agent/base:bookworm"
     """An image here with bash, git, patch and python3."""
     python: Path | None = None

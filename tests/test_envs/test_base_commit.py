@@ -75,7 +75,8 @@ def test_the_same_files_have_the_same_commit(tmp_path: Path) -> None:
 
 def test_a_folders_own_history_is_left_out(mirror: Path, tmp_path: Path) -> None:
     from_files(mirror, tmp_path / "testbed")
-    assert git(tmp_path / "testbed", "log", "--format=%s") == "base"
+    assert git(tmp_path / "testbed", "log", "--format=%s").split() == ["base", "files"]
+    assert git(tmp_path / "testbed", "show", "--format=") == ""
 
 
 def test_a_file_that_is_no_sdist_is_refused(tmp_path: Path) -> None:
