@@ -31,6 +31,7 @@ ID = re.compile(r"[A-Za-z0-9][\w.-]*")
 """What the harness can make names of folders and containers of."""
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w.-]+)?", re.ASCII)
 _WORD = re.compile(r"[\w-]+")
+_SPLIT_FILE = re.compile(r"(\w+)-\d{5}-of-\d{5}\.parquet")
 _REMEDY = "expected a row with the columns of SWE-bench; take the rows as their hub publishes them"
 
 
@@ -69,6 +70,7 @@ def read_tasks(name: Path | str) -> TaskSet:
 
 def _source_name(name: str) -> str:
     if Path(name).exists():
+        _check_splits(Path(name))
         return name
     if name in BENCHMARKS:
         return BENCHMARKS[name]
@@ -77,6 +79,13 @@ def _source_name(name: str) -> str:
             f"benchmark: unknown name '{name}'; known: {', '.join(BENCHMARKS)}; or give a file, or owner/name:split"
         )
     return f"{name}:{SPLIT}" if _HUB_ID.fullmatch(name) else name
+
+
+def _check_splits(path: Path) -> None:
+    """Refuse a folder, as `hf download` leaves it, with several splits: all of them would be one benchmark."""
+    splits = sorted({found[1] for file in path.rglob("*.parquet") if (found := _SPLIT_FILE.fullmatch(file.name))})
+    if len(splits) > 1:
+        raise ConfigError(f"benchmark: {path} has the splits {', '.join(splits)}; name one of them, as {path}:{SPLIT}")
 
 
 def _rows(name: str) -> Iterator[tuple[Where, Row]]:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +88,15 @@ def test_a_task_stands_once_in_a_benchmark(again: str, tmp_path: Path) -> None:
 def test_an_image_is_named_by_its_row_else_as_the_harness_does() -> None:
     assert task_of(swe_row(image="lab/own:1")).image == "lab/own:1"
     assert task_of(swe_row("a__b-1", image=None)).image == "swebench/sweb.eval.x86_64.a_1776_b-1:latest"
+
+
+def test_a_folder_with_several_splits_is_read_by_the_one_that_is_named(tmp_path: Path) -> None:
+    for split, name in (("dev", "a__b-1"), ("test", "a__b-2")):
+        table = pyarrow.Table.from_pylist([swe_row(name)])
+        parquet.write_table(table, tmp_path / f"{split}-00000-of-00001.parquet")
+    with pytest.raises(ConfigError, match=r"has the splits dev, test; name one of them, as .*:test"):
+        read_tasks(tmp_path)
+    assert ids(read_tasks(f"{tmp_path}:test")) == ["a__b-2"]
 
 
 def test_an_unknown_benchmark_is_refused_with_the_known_ones() -> None:
