@@ -70,9 +70,10 @@ def connect(docker_host: str, unsafe_daemon: bool, say: Callable[[str], None]) -
 
 
 def image_ids(found: HarnessEngine, tasks: Iterable[Task], pull: bool, say: Callable[[str], None]) -> dict[str, str]:
-    """Ids of the tasks' images by name. ConfigError where one is not here, and is not to be pulled, or cannot be.
+    """Ids of the tasks' images by name. ConfigError where one is not here and not to be pulled.
 
-    The harness would pull by itself, whatever the registry's image has become since.
+    SandboxError where it cannot be, or the engine fails. The harness would pull by itself, whatever the registry's
+    image has become since.
     """
     names = sorted({task.image for task in tasks})
     if found.beside and not why_no_engine():

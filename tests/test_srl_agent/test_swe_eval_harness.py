@@ -19,6 +19,7 @@ from needs import need
 from swe_rows import swe_row
 
 from envs.docker_engine import engine, engine_name, why_no_engine
+from envs.errors import SandboxError
 from envs.harness_settings import why_not_hardened
 from envs.images import build_from_dockerfile, is_here
 from srl_agent.errors import ConfigError, ScoreError
@@ -213,6 +214,12 @@ def test_an_image_that_is_not_here_is_never_fetched_unasked(task: Callable[..., 
     ):
         score(tasks, predicted(tasks, RIGHT), settings(tmp_path))
     assert runs(tmp_path) == []
+
+
+def test_an_image_that_cannot_be_pulled_is_named(task: Callable[..., Task], tmp_path: Path) -> None:
+    tasks = [task("unreachable", image="127.0.0.1:9/none:0")]
+    with pytest.raises(SandboxError, match=r"image 127\.0\.0\.1:9/none:0 is not here and cannot be pulled"):
+        score(tasks, predicted(tasks, RIGHT), settings(tmp_path, pull=True))
 
 
 def test_an_engine_from_which_a_patch_may_reach_the_host_is_refused(task: Callable[..., Task], tmp_path: Path) -> None:
