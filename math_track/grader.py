@@ -75,11 +75,15 @@ class Grader:
         verdicts: dict[int, Verdict] = {}
         waiting = deque(range(len(pairs)))
         busy: dict[WorkerProcess, int] = {}
-        while waiting or busy:
-            for worker in self._workers:
-                if waiting and worker not in busy:
-                    busy[worker] = waiting.popleft()
-                    worker.ask(pairs[busy[worker]])
-            for worker in answered(list(busy)):
-                verdicts[busy.pop(worker)] = Verdict(*worker.verdict())
+        try:
+            while waiting or busy:
+                for worker in self._workers:
+                    if waiting and worker not in busy:
+                        busy[worker] = waiting.popleft()
+                        worker.ask(pairs[busy[worker]])
+                for worker in answered(list(busy)):
+                    verdicts[busy.pop(worker)] = Verdict(*worker.verdict())
+        finally:
+            for worker in busy:  # an interrupt came between: what they still say would be taken for the next answer
+                worker.restart()
         return [verdicts[place] for place in range(len(pairs))]

@@ -69,9 +69,13 @@ class WorkerProcess:
         if line:
             correct, fault = json.loads(line)
             return bool(correct), str(fault)
+        self.restart()
+        return False, "timeout" if line is None else "crash"
+
+    def restart(self) -> None:
+        """Have a fresh process in its place."""
         self.kill()
         self._start()
-        return False, "timeout" if line is None else "crash"
 
     def kill(self) -> None:
         """End the process and its child."""
@@ -84,7 +88,6 @@ class WorkerProcess:
         if not self._line(STARTING):
             self._errors.seek(0)
             reason = self._errors.read().decode(errors="replace").strip().splitlines() or ["no message"]
-            self.kill()
             raise ScoreError(f"grading: the process that compares answers did not start: {reason[-1]}")
         self._ready = True
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,6 +109,31 @@ def test_a_closed_grader_says_so() -> None:
     grader = Grader()
     grader.close()
     with pytest.raises(ScoreError, match="closed"):
+        grader.grade([RIGHT])
+
+
+def test_an_interrupted_grading_leaves_no_answer_behind_for_the_next(grader: Grader) -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        timer.start()
+        with pytest.raises(InterruptedError):
+            grader.grade([ENDLESS, WRONG])
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert grader.grade([RIGHT, WRONG]) == [Verdict(True), Verdict(False)]
+
+
+def test_a_worker_that_cannot_start_is_an_error_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "math_verify.py").write_text("raise ImportError('no parser here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Grader() as grader, pytest.raises(ScoreError, match="did not start: ImportError: no parser here"):
         grader.grade([RIGHT])
 
 

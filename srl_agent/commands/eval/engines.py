@@ -148,7 +148,11 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
 
         return LocalModel(model.name, dtype, tokenizer, machine.device, sampling)
 
-    facts = {"engine": f"{engine} on {machine.device}, {dtype}", "because": f"{why}; {why_dtype}", "model": model.name}
+    facts = {
+        "engine": f"{engine} on {machine.device}, {dtype}",
+        "because": f"{why}; {why_dtype.partition(';')[0]}",
+        "model": model.name,
+    }
     return Engine(
         config.model_copy(update={"model": model}),
         token_counter(model.name),
