@@ -51,7 +51,7 @@ class PatchConfig(Section):
         """ConfigError where several samples would all be the same."""
         if self.samples > 1 and not temperature:
             raise ConfigError(
-                f"samples: {self.samples} greedy outputs are all the same; ask with a temperature above 0, or take 1"
+                f"options.samples: {self.samples} greedy outputs are all the same; set --temperature above 0, or take 1"
             )
 
     def task_text(self, issue: str, root: str, commit: str) -> str:

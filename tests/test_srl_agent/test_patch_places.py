@@ -105,7 +105,7 @@ def test_a_framing_without_the_issue_is_refused() -> None:
 def test_several_greedy_samples_are_refused() -> None:
     PatchConfig(samples=1).check_temperature(0.0)
     PatchConfig(samples=4).check_temperature(0.8)
-    with pytest.raises(ConfigError, match="4 greedy outputs are all the same"):
+    with pytest.raises(ConfigError, match="4 greedy outputs"):
         PatchConfig(samples=4).check_temperature(0.0)
 
 
