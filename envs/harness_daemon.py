@@ -39,6 +39,8 @@ PATIENCE = 90.0
 GRACE = 20.0
 """Seconds in which it ends by itself, and in which a kill takes effect."""
 MOST_DISK_MB = 32 << 10
+LONGEST_STATE = 107 - 53
+"""Bytes of the state folder's path: a socket's has 107 (unix(7)), our folder and the socket's name take up to 53."""
 TOOLS = ("docker", "dockerd", "docker-init", "unshare", "mount", "mkfs.ext4")
 
 LAUNCH = """setsid bash -c "$1" harness "${@:2}" >"$3/dockerd.log" 2>&1 </dev/null & echo $!"""
@@ -58,7 +60,7 @@ mount -t tmpfs -o mode=755 tmpfs "$inside"
 mkdir "$inside/data"
 if [ -f "$storage" ]; then how="-o loop,discard"; else how=--bind; fi
 mount $how "$storage" "$inside/data"
-for file in /etc/subuid /etc/subgid; do mount --bind "$folder/subid" $file; done
+for file in /etc/subuid /etc/subgid; do [ -e $file ] || : > $file; mount --bind "$folder/subid" $file; done
 dockerd --config-file "$folder/daemon.json" & engine=$!
 trap 'kill $engine' TERM
 # The first process here: bash reaps what is orphaned while it waits.
@@ -139,6 +141,8 @@ def why_not(limits: Limits) -> str:
         return f"{', '.join(missing)} missing: apt-get install docker.io util-linux e2fsprogs (or docker/start-engine)"
     if not (limits.memory_mb and limits.pids and limits.cpus):
         return "memory, processes and cores must be bounded, as nothing else bounds what the harness starts"
+    if len(os.fsencode(state_root())) > LONGEST_STATE:
+        return f"{state_root()} is too long a path for sockets below it; set SRL_AGENT_STATE to a shorter one"
     if limits.network:
         return "it has no way to a network; tests that need one cannot be scored here"
     return ""
@@ -255,9 +259,9 @@ def _lives(owner: Owner) -> bool:
 
 def _end(owner: Owner) -> None:
     """Ask it to end, then kill it: the kernel then kills whatever runs in its process namespace."""
-    first = Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text(encoding="ascii").split()
-    for pid in first:
-        with contextlib.suppress(ProcessLookupError):
+    # Either is gone where it has just died.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for pid in Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text(encoding="ascii").split():
             os.kill(int(pid), signal.SIGTERM)
     end = time.monotonic() + GRACE
     while _lives(owner) and time.monotonic() < end:

@@ -18,8 +18,9 @@ from envs.errors import SandboxError
 SOCKET = "docker.sock"
 INSIDE = "/run/srl-agent-harness"
 """Where the engine has its files, in its own mount namespace: an empty folder to everybody else."""
-FIRST_ID, IDS = 0x70000000, 65536
-"""User ids that containers are mapped to: far above what useradd (100,000 on) and systemd (524,288 on) give out."""
+FIRST_ID, IDS = 0x70000000, 1 << 24
+"""User ids that containers are mapped to: far above what useradd (100,000 on) and systemd (524,288 on) give out, and
+enough for images whose files kept the ids of who built them (conda's packages have some over a million)."""
 BOUNDED = "srl-agent.bounded"
 """A label of the engine: `docker info` does not tell the group that its containers are bounded by."""
 BOUNDS = ("init", "memory", "pids", "cpu")

@@ -69,6 +69,10 @@ def test_root_inside_is_nobody_outside(run: Run) -> None:
     assert run("id -u; cut -c1-40 /proc/self/uid_map").split()[:3] == ["0", "0", str(FIRST_ID)]
 
 
+def test_files_of_user_ids_over_a_million_can_be_kept(run: Run) -> None:
+    assert run("touch /x && chown 1742093:1742093 /x && stat -c %u /x") == "1742093\nexit 0"
+
+
 RELEASE_AGENT = """
 mkdir -p /tmp/cg
 for kind in memory pids cpu freezer rdma; do
@@ -176,6 +180,13 @@ def test_a_stopped_engine_leaves_nothing_but_its_disk(hardened: Callable[[], str
 
 def _processes_of(group: str) -> list[str]:
     return [pid for file in Path("/sys/fs/cgroup").rglob(f"{group}/*/cgroup.procs") for pid in file.read_text().split()]
+
+
+def test_a_state_folder_too_deep_for_sockets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        need("the question comes after that for root")
+    monkeypatch.setenv("SRL_AGENT_STATE", str(tmp_path / ("x" * 60)))
+    assert "SRL_AGENT_STATE" in harness_daemon.why_not(LIMITS)
 
 
 @pytest.mark.parametrize(("change", "message"), [({"memory_mb": 0}, "must be bounded"), ({"network": True}, "network")])
