@@ -169,13 +169,20 @@ def test_a_killed_engine_takes_its_containers_along_and_the_next_start_cleans(
 
 
 def test_a_stopped_engine_leaves_nothing_but_its_disk(hardened: Callable[[], str]) -> None:
-    engine = harness_daemon.find()
+    engine, bridges = harness_daemon.find(), _bridges()
     assert engine is not None
     assert harness_daemon.stop()
+    # An engine without a bridge, started in the network namespace of another, deletes that one's.
+    assert _bridges() == bridges
     assert not engine.folder.exists()
     assert not list(Path("/sys/fs/cgroup").glob(f"*/srl-agent/{engine.folder.name}*"))
     assert harness_daemon.stop() is False
     harness_daemon.start(LIMITS)
+    assert _bridges() == bridges
+
+
+def _bridges() -> set[str]:
+    return {path.parent.name for path in Path("/sys/class/net").glob("*/bridge")}
 
 
 def _processes_of(group: str) -> list[str]:
