@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from needs import need
+
 from envs.base import Limits, Sandbox, Spec
 from envs.base_commit import unpack_sdist
 from envs.docker_backend import DockerBackend
@@ -142,7 +144,8 @@ def _pip(*arguments: str, into: Path) -> None:
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         command = [sys.executable, "-m", "pip", "download", "-q", "-d", f"{scratch}/files", *arguments]
-        subprocess.run(command, check=True)
+        if subprocess.run(command, check=False).returncode:
+            need(f"nothing kept in {CACHE}, and no package index that has {arguments[-1]}")
         if not into.is_dir():
             Path(f"{scratch}/files").rename(into)
             return
