@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,6 +38,18 @@ Done = Callable[[int, list[Answer]], None]
 """Hears the number of a prompt, and all of its outputs."""
 
 
+def seed_of(seed: int, name: str, place: int) -> int:
+    """The seed of one output, from 0 to 2**31 - 1, what every server takes: of the run's seed, the name of the question
+    or task, and the output's place within it. A hash, so that runs with neighbouring seeds share no draws."""
+    digest = hashlib.sha256(f"{seed}:{name}:{place}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def seeds_of(seed: int, name: str, outputs: int) -> list[int]:
+    """Those of all outputs of one question."""
+    return [seed_of(seed, name, place) for place in range(outputs)]
+
+
 class Answerer(Protocol):
     """What samples outputs: a model on this machine, or a server."""
 
@@ -47,10 +60,10 @@ class Answerer(Protocol):
     """Whether several threads may call it at once, as is so of a server; a model on this machine takes one call."""
 
     def __call__(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         """`rollouts` outputs for each prompt, in order; `done` hears of each prompt as soon as it has them.
 
-        `seeds` has one for each prompt; where outputs are drawn together, the first is that of all.
+        `seeds` has one for each output of each prompt; where outputs are drawn together, the first is that of all.
         """
         ...

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srl_agent.answers import Answer, Answerer, Prompt
+from srl_agent.answers import Answer, Answerer, Prompt, seeds_of
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import append_jsonl, read_jsonl, write_json, write_text
 
@@ -78,7 +78,7 @@ def ask_all(
         model = make()
         for block in _blocks(left, len(questions), model.together // rollouts if model.together else None):
             prompts = [questions[number].prompt for number in block]
-            seeds = [seed + number * rollouts for number in block]
+            seeds = [seeds_of(seed, questions[number].name, rollouts) for number in block]
             model(prompts, rollouts, seeds, _keeper(kept, [questions[number].name for number in block], tell))
     return [kept.by_name[question.name] for question in questions]
 

@@ -71,20 +71,20 @@ class ChatServer:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def __call__(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         """See `Answerer`; the first request that fails for good ends all others."""
         return asyncio.run(self._answer_all(prompts, rollouts, seeds, done))
 
     async def _answer_all(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         gate = asyncio.Semaphore(self.server.concurrency)
         found: list[list[Answer | None]] = [[None] * rollouts for _ in prompts]
 
         async def answer(client: httpx.AsyncClient, number: int, copy: int) -> None:
             async with gate:
-                found[number][copy] = await self._answer(client, prompts[number], seeds[number] + copy)
+                found[number][copy] = await self._answer(client, prompts[number], seeds[number][copy])
             whole = [one for one in found[number] if one is not None]
             if len(whole) == rollouts:
                 done(number, whole)

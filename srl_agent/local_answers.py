@@ -40,12 +40,12 @@ class LocalModel:
         return other
 
     def __call__(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         """See `Answerer`."""
         at_once = max(1, self.together // rollouts)
         answers: list[list[Answer]] = []
-        torch.manual_seed(seeds[0])
+        torch.manual_seed(seeds[0][0])
         for start in range(0, len(prompts), at_once):
             ids = [prompt_ids(self.tokenizer, prompt) for prompt in prompts[start : start + at_once]]
             found = [self._answer(row) for row in self._sample(ids, rollouts)]

@@ -24,17 +24,17 @@ class Scripted:
         self.together, self.threads, self.otherwise = together, threads, otherwise
         self.asked: list[list[Prompt]] = []
         """The prompts of each call."""
-        self.seeds: list[list[int]] = []
+        self.seeds: list[list[list[int]]] = []
         self._left = {text: list(outputs) for text, outputs in scripts.items()}
         self._lock = threading.Lock()
 
     def __call__(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         """See `Answerer`; a token is a word."""
         with self._lock:
             self.asked.append(list(prompts))
-            self.seeds.append(list(seeds))
+            self.seeds.append([list(some) for some in seeds])
             answers = [[self._next(prompt) for _ in range(rollouts)] for prompt in prompts]
         for place, found in enumerate(answers):
             done(place, found)

@@ -60,14 +60,14 @@ class VllmAnswers:
         return other
 
     def __call__(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         """See `Answerer`."""
         engine = self.llm.llm_engine
         for number, prompt in enumerate(prompts):
             ids = {"prompt_token_ids": prompt_ids(self.tokenizer, prompt)}
             for place in range(rollouts):
-                engine.add_request(f"{number}:{place}", ids, self._settings(seeds[number] + place))
+                engine.add_request(f"{number}:{place}", ids, self._settings(seeds[number][place]))
         found: list[dict[int, Answer]] = [{} for _ in prompts]
         for name, output in _finished(engine):
             number, place = map(int, name.split(":"))

@@ -8,7 +8,6 @@ one, in the order of the tasks' names; only a task that keeps the others waiting
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,17 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from envs.interrupt import job_tick
-from srl_agent.answers import Answer, Answerer, Prompt
+from srl_agent.answers import Answer, Answerer, Prompt, seed_of
 from srl_agent.patchers import Ask
 
 PATIENCE = 5.0
 """Seconds: most commands of an agent take less (a guess)."""
-
-
-def seed_of(seed: int, name: str, number: int) -> int:
-    """The seed of a task's output, from 0 to 2**31 - 1: what every server takes."""
-    digest = hashlib.sha256(f"{seed}:{name}:{number}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +65,7 @@ class Asking:
             self._changed.notify_all()
 
     def _alone(self, prompt: Prompt, seed: int) -> Answer:
-        return self.model([prompt], 1, [seed], _nobody)[0][0]
+        return self.model([prompt], 1, [[seed]], _nobody)[0][0]
 
     def _together(self, name: str, prompt: Prompt, seed: int) -> Answer:
         """Wait until the answer is there, drawing the batch in this thread where it is this one's to draw."""
@@ -111,7 +104,7 @@ class Asking:
         if not batch:
             return
         try:
-            answers = self.model([one.prompt for one in batch], 1, [one.seed for one in batch], _nobody)
+            answers = self.model([one.prompt for one in batch], 1, [[one.seed] for one in batch], _nobody)
             for one, found in zip(batch, answers, strict=True):
                 one.answer.set_result(found[0])
         except BaseException as error:

@@ -20,10 +20,15 @@ import pytest
 from chat_endpoint import Endpoint, Reply, completion, endpoint
 
 from math_track.benchmarks import BENCHMARKS, PAPER
+from srl_agent.answers import seed_of
 from srl_agent.cli import main
 from srl_agent.testing import save_tiny
 
 COUNT = 12
+EVEN = {
+    seed_of(0, f"{name}-{number}", 2 * place) for name in BENCHMARKS for number in range(COUNT) for place in range(16)
+}
+"""Seeds of the outputs at even places."""
 
 
 def write_rows(path: Path, count: int = COUNT) -> str:
@@ -33,9 +38,9 @@ def write_rows(path: Path, count: int = COUNT) -> str:
 
 
 def solve(body: dict[str, Any]) -> Reply:
-    """Right for even numbers; sampled, right where the seed is even; 7 is cut and 9 has no answer."""
+    """Right for even numbers; sampled, right in every other output; 7 is cut and 9 has no answer."""
     number = int(body["messages"][-1]["content"].split()[2])
-    right = (body["seed"] if body["temperature"] else number) % 2 == 0
+    right = body["seed"] in EVEN if body["temperature"] else number % 2 == 0
     if number == 9:
         return completion("I cannot tell.")
     text = f"It is \\boxed{{{2 * number if right else 'x'}}}"
@@ -93,7 +98,7 @@ def test_prompts_ask_for_a_boxed_answer_and_every_output_has_a_seed_of_its_own(t
         "Please reason step by step, and put your final answer within \\boxed{}."
     }
     assert Counter(body["temperature"] for body in bodies) == {0.0: 3, 1.0: 6}
-    assert sorted(body["seed"] for body in bodies if body["temperature"]) == [5, 6, 7, 8, 9, 10]
+    assert len({body["seed"] for body in bodies if body["temperature"]}) == 6
     assert {(body["max_tokens"], body["top_p"]) for body in bodies} == {(2048, 1.0)}
 
 

@@ -11,6 +11,7 @@ import pytest
 from srl_agent.answers import Answer, Done, Prompt
 from srl_agent.asking import ANSWERS, Question, ask_all, settle
 from srl_agent.errors import ConfigError
+from srl_agent.scripted import Scripted
 from trajectories.records import Message
 
 QUESTIONS = [Question(f"q{number}", [Message("user", f"prompt {number}")]) for number in range(7)]
@@ -27,14 +28,14 @@ class Dice:
         self.together, self.stop, self.asked = together, stop, 0
 
     def __call__(
-        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[int], done: Done
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
     ) -> list[list[Answer]]:
         found = []
-        luck = Random(seeds[0])
+        luck = Random(seeds[0][0])
         for place, prompt in enumerate(prompts):
             if self.asked == self.stop:
                 raise Stopped
-            luck = luck if self.together else Random(seeds[place])
+            luck = luck if self.together else Random(str(seeds[place]))
             found.append([Answer(f"{prompt[0].content}: {luck.random()}", 1, False) for _ in range(rollouts)])
             done(place, found[-1])
             self.asked += 1
@@ -51,6 +52,22 @@ def test_a_stopped_evaluation_goes_on_to_the_same_answers(tmp_path: Path, togeth
     assert ask_all(lambda: Dice(together), QUESTIONS, 2, 5, tmp_path / "cut", told.append) == whole
     assert (told[0], told[-1]) == (stop, 7)
     assert len((tmp_path / "cut" / ANSWERS).read_text().splitlines()) == 7
+
+
+def test_runs_with_neighbouring_seeds_share_no_draws(tmp_path: Path) -> None:
+    drawn = set()
+    for seed in range(3):
+        model = Scripted({}, 0)
+        ask_all(lambda model=model: model, QUESTIONS, 32, seed, tmp_path / str(seed), lambda count: None)  # type: ignore[misc]
+        drawn |= {one for seeds in model.seeds[0] for one in seeds}
+    assert len(drawn) == 3 * 32 * len(QUESTIONS)
+
+
+def test_a_seed_is_that_of_the_question_s_name_wherever_it_stands(tmp_path: Path) -> None:
+    models = Scripted({}, 0), Scripted({}, 0)
+    for model, questions in zip(models, (QUESTIONS, QUESTIONS[::-1]), strict=True):
+        ask_all(lambda model=model: model, questions, 2, 5, tmp_path / str(id(model)), lambda count: None)  # type: ignore[misc]
+    assert models[0].seeds[0] == models[1].seeds[0][::-1]
 
 
 def test_a_line_that_a_kill_has_cut_is_asked_again(tmp_path: Path) -> None:

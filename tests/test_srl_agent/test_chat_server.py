@@ -23,7 +23,7 @@ def prompts(count: int) -> list[Prompt]:
 
 def ask(url: str, some: Sequence[Prompt], rollouts: int = 1, key: str = "", **server: Any) -> list[list[Answer]]:
     told: dict[int, list[Answer]] = {}
-    seeds = [5 + number * rollouts for number in range(len(some))]
+    seeds = [[5 + number * rollouts + copy for copy in range(rollouts)] for number in range(len(some))]
     chosen = replace(Server(url, "m", {"temperature": 1.0}, backoff=0.0), **server)
     found = ChatServer(chosen, key=key)(some, rollouts, seeds, told.__setitem__)
     assert [told[number] for number in range(len(some))] == found

@@ -26,10 +26,10 @@ def test_the_same_seed_gives_the_same_answers_in_the_order_of_the_steps(tmp_path
     model = LocalModel(str(save_tiny(tmp_path)), dtype, byte_tokenizer(), "cpu", Sampling(1.0, 5))
     prompts = [step.prompt for step in ToyDomain().load_steps(Config(), len).train]
     told: list[int] = []
-    answers = model(prompts, 7, [0] * 12, lambda number, group: told.append(number))
+    answers = model(prompts, 7, [[0]] * 12, lambda number, group: told.append(number))
     assert [len(group) for group in answers] == [7] * 12
     assert told == list(range(12))
-    assert answers == model(prompts, 7, [0] * 12, lambda number, group: None)
-    first = model(prompts[: model.together // 7], 7, [0] * 9, lambda number, group: None)
+    assert answers == model(prompts, 7, [[0]] * 12, lambda number, group: None)
+    first = model(prompts[: model.together // 7], 7, [[0]] * 9, lambda number, group: None)
     assert first == answers[:9]  # as many as are drawn together, asked again, are the same
     assert {answer.cut for group in answers for answer in group if answer.tokens == 5 and answer.text} >= {True}

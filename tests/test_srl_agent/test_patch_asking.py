@@ -11,11 +11,11 @@ import pytest
 from chat_endpoint import completion, endpoint
 
 from envs.interrupt import Interrupted, job
-from srl_agent.answers import Sampling
+from srl_agent.answers import Sampling, seed_of
 from srl_agent.chat_server import ChatServer, Server
 from srl_agent.errors import ModelError
 from srl_agent.local_answers import LocalModel
-from srl_agent.patchers.asking import Asking, seed_of
+from srl_agent.patchers.asking import Asking
 from srl_agent.scripted import Scripted
 from srl_agent.testing import byte_tokenizer, save_tiny
 from trajectories.records import Message
@@ -83,7 +83,7 @@ def test_a_server_is_asked_one_prompt_a_request() -> None:
 def test_seeds_depend_on_the_task_and_the_turn_alone() -> None:
     model = Scripted(scripts(), 8, threads=False)
     played(Asking(model, 7, patience=60), dict.fromkeys(NAMES, 2))
-    assert model.seeds == [[seed_of(7, name, turn) for name in NAMES] for turn in range(2)]
+    assert model.seeds == [[[seed_of(7, name, turn)] for name in NAMES] for turn in range(2)]
     seeds = {seed_of(run, name, turn) for run in range(3) for name in NAMES for turn in range(3)}
     assert len(seeds) == 27
     assert all(0 <= seed < 2**31 for seed in seeds)
@@ -135,5 +135,5 @@ def test_a_greedy_model_on_this_machine_answers_threads_as_it_answers_a_list(tmp
     model = LocalModel(str(save_tiny(tmp_path)), "float32", byte_tokenizer(), "cpu", Sampling(0.0, 4))
     found = played(Asking(model, 0, patience=60), dict.fromkeys(NAMES, 2))
     for turn in range(2):
-        listed = model([prompt(name, turn) for name in NAMES], 1, [0] * 3, lambda number, answers: None)
+        listed = model([prompt(name, turn) for name in NAMES], 1, [[0]] * 3, lambda number, answers: None)
         assert [found[name][turn] for name in NAMES] == [answers[0].text for answers in listed]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from srl_agent.answers import Answer, Sampling
+from srl_agent.answers import Answer, Answerer, Sampling, seeds_of
 from srl_agent.commands.data.console import open_console, print_table, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import choose_answerer
@@ -17,6 +17,7 @@ from srl_agent.domain import StepSets, facts_of, find_domain
 from srl_agent.errors import ConfigError
 from srl_agent.evaluation import score_answers, summary, write_evaluation
 from srl_agent.run_dir import provenance
+from trajectories.records import StepExample
 
 SECTIONS = ("data", "reward", "eval")
 """Settings that the summary repeats."""
@@ -39,9 +40,9 @@ def steps(args: argparse.Namespace, resolve: Resolve) -> int:
         raise ConfigError("data.held_out_episodes: nothing is held out; raise it, or give more episodes")
     scorer = domain.scorer(config)  # before the outputs: a reward that needs sandboxes may be refused
     total = len(sets.held_out) * config.eval.rollouts
-    prompts = [step.prompt for step in sets.held_out]
-    seeds = [config.seed + number * config.eval.rollouts for number in range(len(prompts))]
-    answers = make()(prompts, config.eval.rollouts, seeds, _teller(console, total))
+    model = make()
+    prompts, seeds = [step.prompt for step in sets.held_out], _seeds(model, config, sets.held_out)
+    answers = model(prompts, config.eval.rollouts, seeds, _teller(console, total))
     groups = score_answers(sets.held_out, answers, scorer, domain.action_kind)
     found = summary(groups)
     write_evaluation(folder, groups, {**facts, **found, **_provenance(config, sets, floors)})
@@ -53,6 +54,13 @@ def steps(args: argparse.Namespace, resolve: Resolve) -> int:
 def sampling_of(config: Config) -> Sampling:
     """As the srl stage draws its rollouts."""
     return Sampling(config.srl.temperature, config.srl.max_completion_tokens)
+
+
+def _seeds(model: Answerer, config: Config, steps: Sequence[StepExample]) -> list[list[int]]:
+    """One an output; what is drawn together begins with the run's seed, as the evaluation within a run does."""
+    if model.together:
+        return [[config.seed] * config.eval.rollouts for _ in steps]
+    return [seeds_of(config.seed, f"{step.traj_id}:{step.step}", config.eval.rollouts) for step in steps]
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:
