@@ -38,14 +38,20 @@ def test_averaging_narrows_the_interval() -> None:
     assert averaged[1] - averaged[0] < 0.6 * (single[1] - single[0])
 
 
-@pytest.mark.parametrize(("outputs", "alpha"), [(1, 0.5), (32, 0.15), (32, 1.0)])
-def test_intervals_of_30_problems_cover_the_truth_19_times_in_20(outputs: int, alpha: float) -> None:
-    """Problems whose chances are drawn of a beta distribution of mean 0.15."""
+def test_one_right_output_moves_the_interval_little() -> None:
+    none, one = interval([0.0] * 30), interval([0.0] * 29 + [1 / 32])
+    assert one == pytest.approx(none, abs=0.01)
+
+
+@pytest.mark.parametrize("mean", [0.03, 0.05, 0.15])
+@pytest.mark.parametrize(("outputs", "alpha"), [(1, 0.5), (32, 0.015), (32, 0.15), (32, 1.0)])
+def test_intervals_of_30_problems_cover_the_truth_19_times_in_20(outputs: int, alpha: float, mean: float) -> None:
+    """Problems whose chances are drawn of a beta distribution; Wilson's own covers the least of these, 0.93 of 0.03."""
     luck, covered = Random(1), 0
     for _ in range(400):
-        chances = [luck.betavariate(alpha, alpha * 0.85 / 0.15) for _ in range(30)]
+        chances = [luck.betavariate(alpha, alpha * (1 - mean) / mean) for _ in range(30)]
         low, high = interval([sum(luck.random() < chance for _ in range(outputs)) / outputs for chance in chances])
-        covered += low <= 0.15 <= high
+        covered += low <= mean <= high
     assert covered / 400 >= 0.92
 
 
