@@ -13,12 +13,15 @@ are steps is decided so:
 * A line without a title that goes on with the numbering is a step without a title, and leaves the solution out ("Step
   3:" alone is one: the paper trains on titled steps). One that does not is an item of a list inside the step: such a
   list begins with 1, wherever it stands.
+* A rule (`---`) or a heading without a number at the end of a step stands between the steps, and is no part of either:
+  it stays in the text, and in no step's own.
 * What stands before the first step is the preamble; what stands behind the last one (a closing remark, the answer)
   belongs to it. A solution needs two steps at least: of N steps, N-1 are targets.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +36,8 @@ NO_TITLES = "numbered steps without titles"
 NOT_FROM_ONE = "numbering does not begin at 1"
 GAP = "numbering has a gap"
 AGAIN = "numbering begins again"
+_SEPARATOR = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,}|#{1,6}[ \t].*)")
+"""Thematic breaks and ATX headings, as CommonMark has them."""
 REASONS = (NO_STEPS, ONE_STEP, NO_TITLES, NOT_FROM_ONE, GAP, AGAIN)
 
 
@@ -51,7 +56,7 @@ class Split:
     preamble: str
     """What stands before the first step."""
     pieces: tuple[str, ...]
-    """The text from the start of each step to the start of the next."""
+    """The text from the start of each step to the start of the next, what stands between the two included."""
     steps: tuple[WorkedStep, ...]
     """What the pieces are, one each."""
 
@@ -69,13 +74,26 @@ def split_solution(text: str) -> Split:
     lines = _steps(_numbered_lines(text))
     starts = [line.start for line in lines]
     pieces = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
-    steps = [_worked(line.heading, piece) for line, piece in zip(lines, pieces, strict=True)]
+    own = [*(_without_separators(piece) for piece in pieces[:-1]), pieces[-1]]
+    steps = [_worked(line.heading, piece) for line, piece in zip(lines, own, strict=True)]
     return Split(text[: starts[0]], tuple(pieces), tuple(steps))
 
 
 def join(split: Split) -> str:
     """The text that was split."""
     return split.preamble + "".join(split.pieces)
+
+
+def _without_separators(piece: str) -> str:
+    """A step up to the rules and headings that close it, its own first line aside."""
+    first, *rest = piece.splitlines(keepends=True)
+    while rest and (not rest[-1].strip() or _is_separator(rest[-1])):
+        rest.pop()
+    return first + "".join(rest)
+
+
+def _is_separator(line: str) -> bool:
+    return _SEPARATOR.fullmatch(line.rstrip()) is not None and read_heading(line) is None
 
 
 def _worked(heading: Heading, piece: str) -> WorkedStep:

@@ -171,8 +171,24 @@ def test_the_text_of_a_step_goes_from_its_heading_to_the_next() -> None:
     assert (split.preamble, split.pieces[0]) == ("Hello.\n\n", "  1. **One:**\n     a\n\n")
 
 
+@pytest.mark.parametrize(
+    "between", ["---", "***", "_ _ _", "## Second part", "---\n\n## Second part", "## Second part\n\n---\n", "--- \r\n"]
+)
+def test_what_stands_between_two_steps_is_in_no_step_s_text(between: str) -> None:
+    text = f"### 1. One\n2 - 1\n\n{between}\n\n### 2. Two\nb\n\n---\n\nBye."
+    split = split_solution(text)
+    assert [step.text for step in split.steps] == ["### 1. One\n2 - 1", "### 2. Two\nb\n\n---\n\nBye."]
+    assert [step.body for step in split.steps] == ["2 - 1", "b\n\n---\n\nBye."]
+    assert join(split) == text
+
+
+@pytest.mark.parametrize("end", ["- 3", "$a$\n---\n$b$", "#1", "### A\nb", "--"])
+def test_the_end_of_a_step_that_is_no_separator_is_its_own(end: str) -> None:
+    assert split_solution(f"1. **One**\n{end}\n2. **Two** b").steps[0].body == end
+
+
 PARTS = r"""1. **A** a|2. **B** b|3. **C**|Step 2: B|### 1. A|**2. B**|1. then|   1. **A**|```|~~~|\[|\]|\(|\)|$$|$|\\
-\begin{align}|\end{align}|**|#|1|.| |"""
+\begin{align}|\end{align}|**|#|1|.| |---|## A"""
 words = st.sampled_from([*PARTS.replace("\n", "|").split("|"), "\n", "\n\n", "\r\n", "\t"])
 
 
@@ -188,7 +204,7 @@ def test_any_text_is_split_without_loss_or_left_out(text: str) -> None:
     assert [step.number for step in split.steps] == list(range(1, len(split.pieces) + 1))
     assert len(split.steps) > 1 and all(step.title for step in split.steps)
     for piece, step in zip(split.pieces, split.steps, strict=True):
-        assert step.text == piece.strip() and step.text.endswith(step.body)
+        assert piece.strip().startswith(step.text) and step.text.endswith(step.body)
 
 
 MAKERS = (
