@@ -19,7 +19,8 @@ from srl_agent.run_dir import read_jsonl
 FORMATS = (".svg", ".png", ".pdf")
 NOTE = (
     "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says "
-    "verify, check or wait. The paper (arXiv 2510.25992, version 3) shows these three by examples and counts none"
+    "verify, check or wait; interleaved: one of the last two. The paper (arXiv 2510.25992, version 3) shows plan, "
+    "adjust and verify by examples and counts none"
 )
 
 
@@ -39,14 +40,17 @@ def reasoning_command(args: argparse.Namespace, resolve: Resolve) -> int:
 
 
 def read_reasoning(folder: Path) -> dict[str, list[Reasoning]]:
-    """Of each way of drawing, what the outputs of an evaluation show. ConfigError where it is not a finished one."""
+    """Of each benchmark and way of drawing, what the outputs of an evaluation show.
+
+    ConfigError where it is not a finished one.
+    """
     if not (folder / SUMMARY).is_file():
         raise ConfigError(
             f"{folder}: no {SUMMARY} in it; expected what `srl-agent eval` on a benchmark wrote to its end"
         )
     found: dict[str, list[Reasoning]] = {}
     for row in read_jsonl(folder / ITEMS):
-        group = found.setdefault(f"{folder} {row['draw']}", [])
+        group = found.setdefault(f"{folder} {row['benchmark']} {row['draw']}", [])
         group.extend(reasoning(output["text"]) for output in row["outputs"])
     return found
 
@@ -63,6 +67,7 @@ def _column(group: Sequence[Reasoning]) -> dict[str, str]:
         "plan": f"{fmean(one.plans for one in group):.0%}",
         "adjust": f"{fmean(one.adjusts for one in group):.0%}",
         "verify": f"{fmean(one.verifies for one in group):.0%}",
+        "interleaved": f"{fmean(one.interleaved for one in group):.0%}",
     }
 
 

@@ -19,13 +19,16 @@ NAME = 26
 
 
 def print_results(console: Any, found: Mapping[str, Any]) -> None:
-    """The table: accuracies in per cent and counts, a column a benchmark and way of drawing."""
+    """The table: accuracies in per cent and counts, a column a benchmark and way of drawing.
+
+    The average stands there only where it is over the paper's cells, each over the whole benchmark.
+    """
     cells = {(row["benchmark"], row["draw"]): row for row in found["results"]}
     order = sorted(cells, key=lambda cell: CELLS.index(cell) if cell in CELLS else len(CELLS))
     ordered = {cell: cells[cell] for cell in order}
     header = ["accuracy in %", *(_heading(cell, row) for cell, row in ordered.items())]
     own, paper = list(_own_rows(str(found["model"])[-NAME:], ordered)), list(_paper_rows(ordered))
-    if set(cells) == set(CELLS):
+    if set(cells) == set(CELLS) and all(_as_the_paper(cell, row) and row["whole"] for cell, row in cells.items()):
         header.append("average")
         own[0].append(_percent(fmean(row["accuracy"] for row in cells.values())))
         paper = [[*row, f"{published.average:.1f}"] for row, published in zip(paper, RESULTS, strict=True)]
@@ -75,9 +78,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
+def _as_the_paper(cell: Cell, row: Mapping[str, Any]) -> bool:
+    """Whether the paper has this column: drawn the same way, as many outputs a problem."""
+    return cell in CELLS and (cell[1] == GREEDY or row["outputs"] == OUTPUTS)
+
+
 def _paper_rows(cells: Cells) -> Iterator[list[str]]:
-    """A row a model where the paper has any of the columns: drawn the same way, as many outputs a problem."""
-    there = [cell in CELLS and (cell[1] == GREEDY or row["outputs"] == OUTPUTS) for cell, row in cells.items()]
+    """A row a model where the paper has any of the columns."""
+    there = [_as_the_paper(cell, row) for cell, row in cells.items()]
     if any(there):
         for row in RESULTS:
             known = dict(zip(CELLS, row.cells, strict=True))

@@ -53,10 +53,11 @@ def test_steps_are_counted_outside_the_think_blocks() -> None:
     assert reasoning(f"<think>{steps}</think>x is 3").steps == 0
 
 
-def evaluation(folder: Path, texts: list[str]) -> str:
+def evaluation(folder: Path, texts: list[str], *benchmarks: str) -> str:
     folder.mkdir()
     (folder / "summary.json").write_text(json.dumps({"model": f"model of {folder.name}"}))
-    rows = [{"draw": "greedy", "outputs": [{"text": text}]} for text in texts]
+    names = benchmarks or ("gsm8k",)
+    rows = [{"benchmark": name, "draw": "greedy", "outputs": [{"text": text}]} for name in names for text in texts]
     (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(folder)
 
@@ -77,6 +78,14 @@ def test_evaluations_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFi
     assert ["think blocks, mean", "0.00", "1.00"] in rows
     assert ["plan", "0%", "25%"] in rows
     assert ["adjust", "0%", "75%"] in rows and ["verify", "0%", "75%"] in rows
+    assert ["interleaved", "0%", "75%"] in rows
+
+
+def test_each_benchmark_of_an_evaluation_has_a_column_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "reasoning", evaluation(tmp_path / "e", ["a b", "a"], "aime24", "amc23")]) == 0
+    assert "outputs 2 2" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_figure_has_a_line_for_each(tmp_path: Path) -> None:
@@ -86,7 +95,7 @@ def test_the_figure_has_a_line_for_each(tmp_path: Path) -> None:
     assert main(["eval", "reasoning", *folders, "--figure", str(tmp_path / "figures" / "words.svg")]) == 0
     (drawn,) = (tmp_path / "figures").iterdir()
     assert drawn.name == "words.svg"
-    assert all(f"{folder} greedy" in drawn.read_text() for folder in folders)
+    assert all(f"{folder} gsm8k greedy" in drawn.read_text() for folder in folders)
 
 
 @pytest.mark.parametrize(
