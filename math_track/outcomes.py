@@ -10,8 +10,6 @@ from math_track.grader import Grader, Verdict
 from math_track.options import MathOptions
 from srl_agent.domain import Score, StepKey
 
-NO_ANSWER = "no answer"
-
 
 def start_grader(options: MathOptions) -> Grader:
     """A grader that is closed when the program ends."""
@@ -34,5 +32,5 @@ def grade_outputs(
 
 def _outcome(answer: str, verdict: Verdict) -> Score:
     if not answer:
-        return Score(0.0, NO_ANSWER, exact=False)
+        return Score(0.0, None, exact=False, unanswered=True)
     return Score(float(verdict.correct), None, exact=verdict.correct, action=answer, fault=bool(verdict.fault))

@@ -136,7 +136,7 @@ class Config(Section):
     preset: str = ""
     """The preset these settings started from."""
     domain: str = "swe"
-    """`swe`, `math`, or an import path `package.module:Class`."""
+    """A name of `srl_agent.domains.DOMAINS`, or an import path `package.module:Class`."""
     stages: tuple[Literal["sft", "srl", "rlvr"], ...] = ("srl",)
     """Training methods in order, each starting from the weights of the one before."""
     seed: int = Field(0, ge=0)

@@ -13,21 +13,11 @@ from pydantic import ValidationError
 
 from srl_agent.config import Config, Section
 from srl_agent.errors import ConfigError
+from srl_agent.presets import preset_names
 
 Tree = dict[str, Any]
 Override = tuple[str, str]
 """A dotted key and its value as text, which is read as YAML."""
-
-
-def preset_names() -> list[str]:
-    """The presets that are shipped."""
-    return sorted(
-        path.name.removesuffix(".yaml") for path in files("srl_agent.presets").iterdir() if _is_yaml(path.name)
-    )
-
-
-def _is_yaml(name: str) -> bool:
-    return name.endswith(".yaml")
 
 
 FULL_SIZE_GB = 70

@@ -18,7 +18,7 @@ class Score:
     """What one policy output earned against one expert action."""
 
     reward: float
-    """-1.0 when the format is broken, else the reward of the chosen name."""
+    """-1.0 when the format is broken, else the reward of the chosen name, or of a task's outcome."""
     violation: str | None
     """Which rule of the output format was broken, None when it was kept."""
     exact: bool
@@ -28,10 +28,12 @@ class Score:
     capped: bool = False
     """Whether the length cap of the reward cut either text."""
     fault: bool = False
-    """Whether what scores outputs failed: a sandbox, or a grader."""
+    """Whether what scores outputs failed, or did not come to an end."""
     void: bool = False
     """Whether the reward says nothing therefore; else the texts were compared instead. No group with a void reward is
     trained on: it would be part of the others' baseline."""
+    unanswered: bool = False
+    """Whether the output, which keeps the format, has nothing in it that an outcome could be told from."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def parse_output(text: str, read_action: ReadAction) -> Output:
 
 
 def read_all(text: str) -> str:
-    """The reader of domains whose action is everything behind the think block (math), free of think tags."""
+    """The reader of domains whose action is everything behind the think block, free of think tags."""
     if OPEN in text or CLOSE in text:
         raise FormatError(Violation.TAG_TWICE)
     return text

@@ -108,12 +108,17 @@ def _warn(context: StageContext, fill: Fill, metrics: dict[str, float]) -> None:
     rewards = {output.score.reward for output in fill.outputs}
     if metrics.get("format_error_rate") == 1.0:
         progress.warn("every output breaks the format; start with an sft stage, or read the run's samples")
+    elif metrics.get("unanswered") == 1.0:
+        progress.warn("no output has an answer in it; read the run's samples, or raise the limit on their length")
     elif len(rewards) == 1:
         progress.warn(f"all rewards are {rewards.pop()}: there is nothing to learn from this batch")
-    if faults := metrics.get("sandbox_faults"):
+    if faults := metrics.get("scoring_faults"):
         void = any(output.score.void for output in fill.outputs)
-        what = "whose groups are not trained on" if void else "which were scored without it"
-        progress.warn(f"scoring failed for {faults:.1%} of the outputs (srl-agent sandbox doctor), {what}")
+        what = "whose groups are not trained on" if void else "which counts against them, or leaves it to their texts"
+        progress.warn(
+            f"scoring failed or took too long for {faults:.1%} of the outputs, {what}; where it is done in sandboxes, "
+            "see srl-agent sandbox doctor"
+        )
     if metrics.get("cut") == 1.0:
         name = f"{context.stage}.max_completion_tokens ({section.max_completion_tokens})"
         name += (

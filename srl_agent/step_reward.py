@@ -108,14 +108,15 @@ def output_metrics(outputs: Sequence[Output]) -> dict[str, float]:
 
 
 def score_metrics(scores: Sequence[Score], places: Sequence[Place]) -> dict[str, float]:
-    """Means over a batch: reward, format errors, exact matches, capped texts, sandbox faults, and the reward by depth,
-    source and kind."""
+    """Means over a batch: reward, format errors, exact matches, capped texts, outputs without an answer, faults of the
+    scoring, and the reward by depth, source and kind."""
     metrics = {
         "reward": fmean(score.reward for score in scores),
         "format_error_rate": fmean(score.violation is not None for score in scores),
         "exact_match": fmean(score.exact for score in scores),
         "capped": fmean(score.capped for score in scores),
-        "sandbox_faults": fmean(score.fault for score in scores),
+        "unanswered": fmean(score.unanswered for score in scores),
+        "scoring_faults": fmean(score.fault for score in scores),
     }
     parts: dict[str, list[float]] = {}
     for score, place in zip(scores, places, strict=True):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from srl_agent.domains import DOMAINS
+from srl_agent.presets import preset_names
+
 
 def add_settings(parser: argparse.ArgumentParser, purpose: str, domain: bool = True) -> None:
     """Domain (unless the command is of one), preset, file and single settings; `purpose` ends "what to"."""
     if domain:
         parser.add_argument(
-            "--domain", metavar="swe|math", help=f"what to {purpose} (default: swe), or package.module:Class"
+            "--domain",
+            metavar="NAME",
+            help=f"what to {purpose}: {', '.join(DOMAINS)} or package.module:Class (default: swe)",
         )
-    parser.add_argument(
-        "--preset", default="", metavar="NAME", help="shipped settings: smoke[-math], single-gpu, paper-swe, paper-math"
-    )
+    parser.add_argument("--preset", default="", metavar="NAME", help=f"shipped settings: {', '.join(preset_names())}")
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings over those of the preset")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as seed=1")

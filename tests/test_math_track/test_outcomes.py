@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from math_track.grader import Grader, Verdict
-from math_track.outcomes import NO_ANSWER, grade_outputs
+from math_track.outcomes import grade_outputs
 from srl_agent.domain import Score, StepKey
 
 GOLD = {"a": "10", "b": r"\frac{1}{2}"}
@@ -41,9 +41,9 @@ def test_the_box_counts_wherever_the_thought_ends(grader: Grader) -> None:
     assert (found.reward, found.violation) == (1.0, None)
 
 
-def test_an_output_without_an_answer_earns_nothing_and_is_named(grader: Grader) -> None:
+def test_an_output_without_an_answer_earns_nothing_and_breaks_no_format(grader: Grader) -> None:
     (found,) = score(grader, ("a", "I do not know."))
-    assert (found.reward, found.violation) == (0.0, NO_ANSWER)
+    assert (found.reward, found.violation, found.unanswered) == (0.0, None, True)
 
 
 class Slow:

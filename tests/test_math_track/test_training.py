@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from srl_agent.cli import main
-from srl_agent.config_load import load_config, preset_names
+from srl_agent.config_load import load_config
 from srl_agent.domain import find_domain
+from srl_agent.presets import preset_names
 from srl_agent.testing import save_tiny
 
 SETTINGS = {

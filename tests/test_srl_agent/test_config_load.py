@@ -17,13 +17,13 @@ from srl_agent.config_load import (
     known_keys,
     load_config,
     parse_yaml,
-    preset_names,
     read_options,
     read_preset,
     validate,
 )
 from srl_agent.domain import NoOptions
 from srl_agent.errors import ConfigError
+from srl_agent.presets import preset_names
 
 
 @pytest.fixture

@@ -44,4 +44,4 @@ def test_a_group_with_a_void_reward_is_neither_kept_nor_taken_for_dull() -> None
 def test_a_fault_that_was_scored_by_its_text_is_kept_and_counted() -> None:
     fill = filled(scores(1, 0.5, fault=True))
     assert numbers(fill) == [[0, 1]]
-    assert fill.metrics()["sandbox_faults"] == 0.5
+    assert fill.metrics()["scoring_faults"] == 0.5

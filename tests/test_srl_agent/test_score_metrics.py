@@ -15,13 +15,19 @@ def test_the_reward_is_the_mean_over_outputs_and_over_each_part() -> None:
         "format_error_rate": 1 / 3,
         "exact_match": 1 / 3,
         "capped": 1 / 3,
-        "sandbox_faults": 0.0,
+        "unanswered": 0.0,
+        "scoring_faults": 0.0,
         "reward_depth/1-3": 0.75,
         "reward_depth/4-7": -1.0,
         "reward_kind/edit": 0.75,
         "reward_source/nebius": -0.25,
         "reward_source/openhands": 1.0,
     }
+
+
+def test_an_output_without_an_answer_is_no_format_error() -> None:
+    metrics = score_metrics([Score(0.0, None, False, unanswered=True), Score(1.0, None, True)], [Place(1)] * 2)
+    assert (metrics["unanswered"], metrics["format_error_rate"]) == (0.5, 0.0)
 
 
 def test_what_has_no_name_is_no_part() -> None:

@@ -167,7 +167,7 @@ def test_a_fault_is_retried_scored_by_the_texts_and_counted() -> None:
     assert [score.fault for score in scores] == [True, False]
     assert scores[0].reward == pytest.approx(text_reward(call, expert(1)))
     assert Broken.starts == 4  # the policy's and the expert's action, each tried twice
-    assert score_metrics(scores, [Place(1)] * 2)["sandbox_faults"] == 0.5
+    assert score_metrics(scores, [Place(1)] * 2)["scoring_faults"] == 0.5
 
 
 def test_an_equal_text_that_was_not_carried_out_keeps_its_one() -> None:
