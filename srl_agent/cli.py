@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename or 'system'}: {error.strerror or error} (where: set {TRACEBACK}=1)")
     except KeyboardInterrupt:
         print(
-            "\nsrl-agent: interrupted; a training run that has begun goes on with: train --resume DIR", file=sys.stderr
+            "\nsrl-agent: interrupted; what was finished is kept: training goes on with train --resume DIR, evaluations "
+            "when the same command is given again",
+            file=sys.stderr,
         )
         return INTERRUPTED
 

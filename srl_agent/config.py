@@ -190,7 +190,7 @@ class Config(Section):
             )
         if self.sft.batch_size % self.sft.micro_batch_size:
             raise ValueError(
-                "sft.batch_size must be a multiple of sft.micro_batch_size "
+                "sft.batch_size must be a multiple of sft.micro_batch_size, which may be lowered to it "
                 f"({self.sft.batch_size} and {self.sft.micro_batch_size} given)"
             )
         return self

@@ -44,18 +44,26 @@ def choose_preset(domain: str, has_data: bool, accelerator_gb: Callable[[], floa
     return smoke, f"{why or 'no accelerator here'}, so the small demonstration; --preset {full} is the full size"
 
 
-MAY_CHANGE = ("sft.max_steps", "sft.epochs", "srl.max_steps", "srl.epochs", "stages", "eval.", "trainer.")
+MAY_CHANGE = (
+    *(f"{stage}.{length}" for stage in ("sft", "srl", "rlvr") for length in ("max_steps", "epochs")),
+    "stages",
+    "eval.",
+    "trainer.",
+)
 """Settings (or sections) that a resumed run may be given anew; any other would make two runs of one."""
 
 
 def check_resumed(before: Config, after: Config) -> None:
     """Refuse a resumed configuration that is another run's. ConfigError names each setting with both values."""
     old, new = (_flat(config.model_dump(mode="json")) for config in (before, after))
-    changed = [key for key in old if old[key] != new[key] and not key.startswith(MAY_CHANGE)]
+    unset = "not set"  # a domain's own settings, `options`, are there only where they were given
+    changed = [
+        key for key in {**old, **new} if old.get(key, unset) != new.get(key, unset) and not key.startswith(MAY_CHANGE)
+    ]
     if after.stages[: len(before.stages)] != before.stages:
         changed.append("stages")
     if changed:
-        what = "; ".join(f"{key} ({old[key]!r}, now {new[key]!r})" for key in changed)
+        what = "; ".join(f"{key} ({old.get(key, unset)!r}, now {new.get(key, unset)!r})" for key in changed)
         raise ConfigError(
             f"--resume goes on with the same run, and these settings make another one: {what}; "
             "leave them out, or start a new run from its checkpoint with --model.name"

@@ -182,7 +182,14 @@ def test_a_device_between_takes_adapters_and_says_when_they_need_4_bits() -> Non
 
 @pytest.mark.parametrize(
     "setting",
-    [("seed", "1"), ("reward.name", "exact"), ("data.context", "full"), ("srl.rollouts", "3"), ("stages", "[srl]")],
+    [
+        ("seed", "1"),
+        ("reward.name", "exact"),
+        ("data.context", "full"),
+        ("srl.rollouts", "3"),
+        ("stages", "[srl]"),
+        ("options.titles", "false"),
+    ],
 )
 def test_a_resumed_run_keeps_what_makes_it_that_run(setting: tuple[str, str]) -> None:
     with pytest.raises(ConfigError, match=setting[0]):
@@ -190,10 +197,23 @@ def test_a_resumed_run_keeps_what_makes_it_that_run(setting: tuple[str, str]) ->
 
 
 def test_a_resumed_run_may_be_longer_and_run_otherwise() -> None:
-    longer = [("srl.max_steps", "99"), ("sft.epochs", "9"), ("trainer.save_every", "7"), ("eval.every", "3")]
+    longer = [
+        ("srl.max_steps", "99"),
+        ("sft.epochs", "9"),
+        ("rlvr.max_steps", "9"),
+        ("trainer.save_every", "7"),
+        ("eval.every", "3"),
+    ]
     check_resumed(load_config(preset="smoke"), load_config(preset="smoke", overrides=longer))
     sft_only = load_config(preset="smoke", overrides=[("stages", "[sft]")])
     check_resumed(sft_only, load_config(preset="smoke", overrides=[("stages", "[sft, srl]")]))
+
+
+def test_a_resumed_run_keeps_the_domain_s_settings_that_it_was_given() -> None:
+    given = load_config(preset="smoke", overrides=[("options.titles", "false")])
+    check_resumed(given, given)
+    with pytest.raises(ConfigError, match=r"options.titles \(False, now 'not set'\)"):
+        check_resumed(given, load_config(preset="smoke"))
 
 
 def test_the_known_keys_are_those_of_the_tree() -> None:
