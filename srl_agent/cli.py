@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename or 'system'}: {error.strerror or error} (where: set {TRACEBACK}=1)")
     except KeyboardInterrupt:
         print(
-            "\nsrl-agent: interrupted; what was finished is kept: training goes on with train --resume DIR, an evaluation "
-            "with the same command",
+            "\nsrl-agent: interrupted; what was finished is kept: training goes on with train --resume DIR, "
+            "an evaluation with the same command",
             file=sys.stderr,
         )
         return INTERRUPTED
