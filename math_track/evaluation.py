@@ -91,19 +91,25 @@ Ask = Callable[[str], Prompt]
 """Makes the prompt of a question."""
 
 
+def settle_task(task: Task, facts: Mapping[str, Any], made_with: Mapping[str, str], folder: Path) -> list[str]:
+    """Write down what decides the answers, before they are asked; see `srl_agent.asking.settle`."""
+    return settle(_place(task, folder), {**facts, **task.facts()}, made_with=made_with)
+
+
+def _place(task: Task, folder: Path) -> Path:
+    return folder / task.rows.benchmark / task.draw
+
+
 def answer_task(
     task: Task,
-    facts: Mapping[str, Any],
     ask: Ask,
     make: Callable[[Sampling], Answerer],
     folder: Path,
     tell: Callable[[int], None],
 ) -> list[list[Answer]]:
-    """The outputs for each problem; those that `folder` has already, of the same `facts`, are not asked again."""
-    place = folder / task.rows.benchmark / task.draw
-    settle(place, {**facts, **task.facts()})
+    """The outputs for each problem; those that `folder` has already (see `settle_task`) are not asked again."""
     questions = [Question(problem.name, ask(problem.problem)) for problem in task.rows.problems]
-    return ask_all(lambda: make(task.sampling), questions, task.outputs, task.seed, place, tell)
+    return ask_all(lambda: make(task.sampling), questions, task.outputs, task.seed, _place(task, folder), tell)
 
 
 def grade_task(task: Task, answers: Sequence[Sequence[Answer]], grader: Grades) -> list[Graded]:

@@ -13,6 +13,7 @@ from srl_agent.errors import ConfigError
 from srl_agent.run_dir import append_jsonl, read_jsonl, write_json, write_text
 
 ANSWERS, ASKED = "answers.jsonl", "asked.json"
+MADE_WITH = "made_with"
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,20 @@ class Question:
     prompt: Prompt
 
 
-def settle(folder: Path, facts: Mapping[str, Any], option: str = "--output") -> None:
-    """Say in `folder`, which `option` names, what decides the answers there. ConfigError where it holds others."""
-    record = folder / ASKED
+def settle(
+    folder: Path, facts: Mapping[str, Any], option: str = "--output", made_with: Mapping[str, str] | None = None
+) -> list[str]:
+    """Say in `folder`, which `option` names, what decides the answers there. ConfigError where it holds others.
+
+    `made_with`, such as versions and threads, decides answers by rounding only: it is written down, and where the
+    folder has answers that were made with something else a line for each is returned.
+    """
+    record, own = folder / ASKED, dict(made_with or {})
     if not record.exists():
-        write_json(record, facts)
-        return
+        write_json(record, {**facts, MADE_WITH: own})
+        return []
     before = json.loads(record.read_text(encoding="utf-8"))
+    then = before.pop(MADE_WITH, {})
     now = json.loads(json.dumps(facts))
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
@@ -38,6 +46,7 @@ def settle(folder: Path, facts: Mapping[str, Any], option: str = "--output") -> 
                 f"{option}: {folder} has answers under {name} {before.get(name)!r}, and this is {now.get(name)!r}; "
                 "name another directory, or repeat the command that made them"
             )
+    return [f"{name} {then[name]} before, {own[name]} now" for name in own if then.get(name, own[name]) != own[name]]
 
 
 class Answers:

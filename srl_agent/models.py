@@ -183,12 +183,14 @@ def context_length(name: str) -> int:
 
 
 def weights_stamp(name: str) -> str:
-    """SHA-256 over names, sizes and times of the files in a model's folder, which change when it is written anew; empty
-    for a model of the hub."""
+    """SHA-256 over names, sizes and times of the files in a model's folder, which change when it is written anew; of
+    a model of the hub the commit, empty where transformers does not tell."""
     folder = Path(resolve_model(name))
     files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
     lines = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if files else ""
+    if files:
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return str(getattr(_configuration(name), "_commit_hash", None) or "")
 
 
 def empty_model(name: str) -> Any:

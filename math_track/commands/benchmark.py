@@ -14,11 +14,21 @@ from typing import Any
 
 from math_track.benchmarks import BENCHMARKS, PAPER, Rows, parse_slice, read_benchmark
 from math_track.commands.result_table import print_results
-from math_track.evaluation import GREEDY, SAMPLED, Ask, Graded, Task, answer_task, grade_task, write_results
+from math_track.evaluation import (
+    GREEDY,
+    SAMPLED,
+    Ask,
+    Graded,
+    Task,
+    answer_task,
+    grade_task,
+    settle_task,
+    write_results,
+)
 from math_track.grader import Grader
 from math_track.prompts import evaluation_prompt
 from srl_agent.answers import Answer
-from srl_agent.commands.data.console import open_console, say
+from srl_agent.commands.data.console import open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
 from srl_agent.errors import ConfigError
@@ -41,14 +51,18 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     for line in (*why, *_lines(tasks, engine, folder)):
         say(console, line)
     draws = engine.open(_longest(tasks, engine, ask))
-    answers = [
-        answer_task(task, facts, ask, draws, folder, _teller(lambda line: say(console, line), task)) for task in tasks
-    ]
+    others = {line for task in tasks for line in settle_task(task, facts, engine.made_with, folder)}
+    if others:
+        warn(
+            console, f"{folder} has answers made with something else ({'; '.join(sorted(others))}); rounding may differ"
+        )
+    answers = [answer_task(task, ask, draws, folder, _teller(lambda line: say(console, line), task)) for task in tasks]
     count = sum(len(group) for groups in answers for group in groups)
     say(console, f"grading {plural(count, 'output')}")
     results = _grade(tasks, answers)
     graders = {name: version(name) for name in GRADERS}
-    found = write_results(folder, results, {**facts, "grader": graders, "provenance": provenance({})})
+    made = {"made_with": dict(engine.made_with), "grader": graders, "provenance": provenance({})}
+    found = write_results(folder, results, {**facts, **made})
     print_results(console, found)
     say(console, f"wrote {folder / 'items.jsonl'} and {folder / 'summary.json'}")
     return 0

@@ -238,6 +238,11 @@ def test_a_model_that_was_written_anew_is_not_taken_for_the_one_before(
     words = ["--preset", "smoke", "--rows", rows, "--max-tokens", "2", "--output", str(tmp_path / "out")]
     words += ["--model.name", str(save_tiny(tmp_path / "model")), "--trainer.threads", "1"]
     run(capsys, "eval", "problems", *words)
+    asked = tmp_path / "out" / "problems" / "greedy" / "asked.json"
+    facts = json.loads(asked.read_text())
+    assert {"torch", "transformers", "threads"} == set(facts["made_with"])
+    asked.write_text(json.dumps({**facts, "made_with": {"torch": "0.1"}}))
+    assert "made with something else (torch 0.1 before," in " ".join(run(capsys, "eval", "problems", *words).split())
     save_tiny(tmp_path / "model")
     assert "has answers under weights" in fail(capsys, "problems", *words)
 

@@ -88,6 +88,13 @@ def test_nothing_is_asked_and_no_model_made_where_all_is_there(tmp_path: Path) -
     assert ask_all(refuse, QUESTIONS, 2, 5, tmp_path, lambda count: None) == whole
 
 
+def test_answers_made_with_other_libraries_are_gone_on_with_and_said(tmp_path: Path) -> None:
+    facts = {"model": "a"}
+    assert settle(tmp_path, facts, made_with={"torch": "2.9", "threads": "2"}) == []
+    assert settle(tmp_path, facts, made_with={"torch": "2.10", "threads": "2"}) == ["torch 2.9 before, 2.10 now"]
+    assert settle(tmp_path, facts) == []
+
+
 def test_a_folder_with_the_answers_of_something_else_is_refused(tmp_path: Path) -> None:
     settle(tmp_path, {"model": "a", "seed": 1})
     settle(tmp_path, {"model": "a", "seed": 1})

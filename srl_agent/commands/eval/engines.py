@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from srl_agent.answers import Answerer, Prompt, Sampling
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from srl_agent.vllm_answers import VllmAnswers
 
 CountTokens = Callable[[str], int]
-Chosen = tuple[Config, CountTokens, Callable[[], Answerer], dict[str, str]]
-"""The settled configuration, how tokens are counted, how to make what answers, and facts for terminal and summary."""
+LIBRARIES = {"transformers": ("torch", "transformers"), "vllm": ("torch", "transformers", "vllm")}
+"""Packages that compute what an engine draws."""
 Draws = Callable[[Sampling], Answerer]
 """Makes what answers, for one way of drawing after another; the weights are loaded once, when the first is made."""
 
@@ -41,16 +42,23 @@ class Engine:
     positions: int = 0
     """Tokens that a prompt may have together with its output; 0 where a server knows, not we."""
     weights: str = ""
-    """Tells a model's files from others that stood in the same folder before; empty where they are not here."""
+    """Tells a model's files from others that had the same name before; empty where they are not here."""
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    """What decides outputs by rounding: versions and threads; a server does not tell."""
 
 
-def choose_answerer(args: argparse.Namespace, config: Config, sampling: Sampling) -> Chosen:
-    """By the options of `add_asking`, for prompts within `data.max_prompt_tokens`. ConfigError for what cannot be."""
+def choose_answerer(
+    args: argparse.Namespace, config: Config, sampling: Sampling
+) -> tuple[Engine, Callable[[], Answerer]]:
+    """By the options of `add_asking`, and what loads it, for prompts within `data.max_prompt_tokens`.
+
+    ConfigError for what cannot be.
+    """
     engine = choose_engine(args, config)
     longest = config.data.max_prompt_tokens + sampling.max_tokens
     check_fits(engine, longest, "data.max_prompt_tokens + srl.max_completion_tokens")
     draws = engine.open(longest)
-    return engine.config, engine.count_tokens, lambda: draws(sampling), engine.facts
+    return engine, lambda: draws(sampling)
 
 
 def choose_engine(args: argparse.Namespace, config: Config) -> Engine:
@@ -138,16 +146,7 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
     model = config.model.model_copy(update={"dtype": dtype})
     tokenizer = load_tokenizer(model.name)
     engine, why = choose_offline(config, machine.device)
-
-    def load(longest: int, sampling: Sampling) -> LocalModel | VllmAnswers:
-        if engine == "vllm":
-            from srl_agent.vllm_answers import VllmAnswers
-
-            return VllmAnswers(model.name, dtype, tokenizer, machine.device, longest, sampling)
-        from srl_agent.local_answers import LocalModel
-
-        return LocalModel(model.name, dtype, tokenizer, machine.device, sampling)
-
+    place = (model.name, dtype, tokenizer, machine.device)
     facts = {
         "engine": f"{engine} on {machine.device}, {dtype}",
         "because": f"{why}; {why_dtype.partition(';')[0]}",
@@ -158,10 +157,22 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
         token_counter(model.name),
         lambda prompt: len(prompt_ids(tokenizer, prompt)),
         facts,
-        lambda longest: _LoadedOnce(lambda sampling: load(longest, sampling)),
+        lambda longest: _LoadedOnce(lambda sampling: _load(engine, place, longest, sampling)),
         context_length(model.name),
         weights_stamp(model.name),
+        {name: version(name) for name in LIBRARIES[engine]} | {"threads": str(torch.get_num_threads())},
     )
+
+
+def _load(engine: str, place: tuple[str, str, Any, str], longest: int, sampling: Sampling) -> LocalModel | VllmAnswers:
+    """The weights; `place` is name, dtype, tokenizer and device."""
+    if engine == "vllm":
+        from srl_agent.vllm_answers import VllmAnswers
+
+        return VllmAnswers(*place, longest, sampling)
+    from srl_agent.local_answers import LocalModel
+
+    return LocalModel(*place, sampling)
 
 
 class _LoadedOnce:

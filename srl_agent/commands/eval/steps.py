@@ -30,9 +30,10 @@ def steps(args: argparse.Namespace, resolve: Resolve) -> int:
     for line in why:
         say(console, line)
     domain = find_domain(config.domain)
-    config, count_tokens, make, facts = choose_answerer(args, config, sampling_of(config))
+    engine, make = choose_answerer(args, config, sampling_of(config))
+    config, facts = engine.config, engine.facts
     folder = args.output or Path("runs") / f"eval-steps-{datetime.now():%Y%m%d-%H%M%S}"
-    sets = domain.load_steps(config, count_tokens)
+    sets = domain.load_steps(config, engine.count_tokens)
     floors = domain.floors(config, sets.train)
     for line in (*sets.summary, *_lines(facts_of(domain, config)), _floors_line(floors), *_lines(facts)):
         say(console, line)
