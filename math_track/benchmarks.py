@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from math_track.extract import boxed_answer, hashed_answer
 from math_track.records import Problem
 from srl_agent.errors import ConfigError
+from srl_agent.run_dir import digest
 from trajectories.errors import ParseError
 from trajectories.fields import Row, describe_keys, get_name, kind_of
 from trajectories.report import Where
@@ -118,7 +117,7 @@ def read_benchmark(name: str, rows: str = "", part: slice = slice(None)) -> Rows
     if not problems:
         raise ConfigError(f"--slice: none of the {len(found)} problems of {name} is in it")
     whole = len(problems) == (benchmark.size or len(found))
-    return Rows(name, problems, _digest(problems), whole, source)
+    return Rows(name, problems, digest([(one.name, one.problem, one.answer) for one in problems]), whole, source)
 
 
 def _read(name: str, benchmark: Benchmark, source: str) -> Iterator[Problem]:
@@ -146,11 +145,6 @@ def _problem(benchmark: Benchmark, where: Where, row: Row | ParseError, name: st
         return Problem(name, question, answer=benchmark.gold(row), source=benchmark.title, meta=meta)
     except ParseError as error:
         raise ParseError(f"{where.file}:{where.index}: {error}") from error
-
-
-def _digest(problems: tuple[Problem, ...]) -> str:
-    text = json.dumps([(problem.name, problem.problem, problem.answer) for problem in problems])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_slice(text: str) -> slice:

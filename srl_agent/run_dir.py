@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -30,11 +31,21 @@ PACKAGES = (
 )
 
 
+def digest(value: Any) -> str:
+    """SHA-256 of a value as JSON."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing: to a temporary name first, then renamed."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """See `write_text`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     work = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    work.write_text(text, encoding="utf-8")
+    work.write_bytes(content)
     work.replace(path)
 
 

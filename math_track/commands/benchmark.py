@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from math_track.benchmarks import BENCHMARKS, PAPER, Rows, parse_slice, read_benchmark
 from math_track.commands.result_table import print_results
@@ -28,11 +28,11 @@ from math_track.evaluation import (
 from math_track.grader import Grader
 from math_track.prompts import evaluation_prompt
 from srl_agent.answers import Answer
-from srl_agent.commands.data.console import open_console, say, warn
+from srl_agent.commands.data.console import by_tenths, open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
 from srl_agent.errors import ConfigError
-from srl_agent.run_dir import provenance
+from srl_agent.run_dir import digest, provenance
 from srl_agent.wording import plural
 
 GRADERS = ("math-verify", "latex2sympy2-extended", "sympy")
@@ -56,7 +56,7 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
         warn(
             console, f"{folder} has answers made with something else ({'; '.join(sorted(others))}); rounding may differ"
         )
-    answers = [answer_task(task, ask, draws, folder, _teller(lambda line: say(console, line), task)) for task in tasks]
+    answers = [answer_task(task, ask, draws, folder, _teller(console, task)) for task in tasks]
     count = sum(len(group) for groups in answers for group in groups)
     say(console, f"grading {plural(count, 'output')}")
     results = _grade(tasks, answers)
@@ -115,7 +115,7 @@ def _facts(engine: Engine, ask: Ask) -> dict[str, Any]:
 
 def _default_folder(name: str, facts: object) -> Path:
     """The same for the same command, so that it goes on."""
-    return Path("runs") / f"eval-{name}-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]}"
+    return Path("runs") / f"eval-{name}-{digest(facts)[:8]}"
 
 
 def _lines(tasks: Sequence[Task], engine: Engine, folder: Path) -> list[str]:
@@ -132,19 +132,9 @@ def _longest(tasks: Sequence[Task], engine: Engine, ask: Ask) -> int:
     return longest
 
 
-def _teller(tell: Callable[[str], None], task: Task) -> Callable[[int], None]:
-    """Says what was there already, then a line at each tenth of the problems."""
-    total, said = len(task.rows.problems), -1
-
-    def count(done: int) -> None:
-        nonlocal said
-        if said < 0 < done:
-            tell(f"{task.rows.benchmark}, {task.draw}: {done} of {total} problems have their answers from before")
-        elif done * 10 // total > said >= 0:
-            tell(f"{task.rows.benchmark}, {task.draw}: {done} of {total} problems answered")
-        said = done * 10 // total
-
-    return count
+def _teller(console: Console, task: Task) -> Callable[[int], None]:
+    name = f"{task.rows.benchmark}, {task.draw}"
+    return by_tenths(lambda line: say(console, f"{name}: {line}"), len(task.rows.problems), "problems answered")
 
 
 def _grade(tasks: Sequence[Task], answers: Sequence[Sequence[Sequence[Answer]]]) -> list[tuple[Task, Sequence[Graded]]]:

@@ -14,7 +14,7 @@ from math_track.reasoning import Reasoning, reasoning
 from srl_agent.commands.data.console import open_console, print_table, say
 from srl_agent.commands.eval import Resolve
 from srl_agent.errors import ConfigError
-from srl_agent.run_dir import read_jsonl
+from srl_agent.run_dir import read_jsonl, write_bytes
 
 FORMATS = (".svg", ".png", ".pdf")
 NOTE = (
@@ -91,7 +91,4 @@ def draw(path: Path, groups: Mapping[str, Sequence[int]]) -> None:
     axes.legend(fontsize="small")
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix[1:])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}.tmp")
-    work.write_bytes(drawn.getvalue())
-    work.replace(path)
+    write_bytes(path, drawn.getvalue())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from math_track.sources import read_problems, write_problems
 from srl_agent.answers import Sampling
 from srl_agent.asking import Question, ask_all, settle
 from srl_agent.chat_server import ChatServer, Server
-from srl_agent.commands.data.console import open_console, print_table, say
+from srl_agent.commands.data.console import by_tenths, open_console, print_table, say
 from srl_agent.commands.data.convert import refuse_same
 from srl_agent.commands.eval.engines import server_facts, server_of
 from srl_agent.errors import ConfigError
+from srl_agent.run_dir import digest
 from srl_agent.wording import plural
 from trajectories.errors import ParseError
 from trajectories.store import write_atomically
@@ -66,29 +66,17 @@ def _server(args: argparse.Namespace) -> Server:
 def _ask(console: Console, server: Server, problems: Sequence[Problem], seed: int, folder: Path) -> Rewriting:
     answerer = ChatServer(server)
     questions = [Question(problem.name, rewriting_prompt(problem)) for problem in problems]
-    facts = {"model": server.model, "request": server.request, "seed": seed, "prompts": _digest(questions)}
+    facts = {
+        "model": server.model,
+        "request": server.request,
+        "seed": seed,
+        "prompts": digest([asdict(question) for question in questions]),
+    }
     settle(folder, facts, "--answers")
-    answers = ask_all(lambda: answerer, questions, 1, seed, folder, _teller(console, len(questions)))
+    tell = by_tenths(lambda line: say(console, line), len(questions), "solutions answered")
+    answers = ask_all(lambda: answerer, questions, 1, seed, folder, tell)
     with Grader() as grader:
         return rewrite(problems, [one for (one,) in answers], server.model, grader.grade)
-
-
-def _digest(questions: Sequence[Question]) -> str:
-    text = json.dumps([asdict(question) for question in questions])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _teller(console: Console, total: int) -> Callable[[int], None]:
-    """Prints a line at the start and at each tenth of the answers."""
-    said = -1
-
-    def tell(count: int) -> None:
-        nonlocal said
-        if count * 10 // total > said:
-            said = count * 10 // total
-            say(console, f"{count} of {plural(total, 'answer')}")
-
-    return tell
 
 
 def _print(console: Console, found: Rewriting) -> None:

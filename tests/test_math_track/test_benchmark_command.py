@@ -168,7 +168,7 @@ def test_a_kill_amid_asking_changes_nothing(tmp_path: Path, capsys: pytest.Captu
         resumed = run(capsys, *words_of(server, rows, tmp_path / "cut", "--avg", "4"))
         assert 30 <= len(server.requests) - before <= 36  # what was under way, and the group it belonged to
         whole = run(capsys, *words_of(server, rows, tmp_path / "whole", "--avg", "4"))
-    assert "problems have their answers from before" in resumed
+    assert "problems answered before" in resumed
     same(tmp_path, resumed, whole)
 
 
@@ -197,7 +197,7 @@ def test_a_kill_of_a_local_model_s_evaluation_changes_nothing(
     words = ["eval", "problems", "--preset", "smoke", "--rows", rows, *model, "--max-tokens", "8", "--avg", "16"]
     kill_at([*words, "--output", str(tmp_path / "cut")], "problems, sampled: 8 of 20 problems answered")
     resumed = run(capsys, *words, "--output", str(tmp_path / "cut"))
-    found = re.search(r"problems, sampled: (\d+) of 20 problems have their answers from before", resumed)
+    found = re.search(r"problems, sampled: (\d+) of 20 problems answered before", resumed)
     assert found and 8 <= int(found[1]) < 20
     same(tmp_path, resumed, run(capsys, *words, "--output", str(tmp_path / "whole")))
     rows_of = [json.loads(line) for line in (tmp_path / "whole" / "items.jsonl").read_text().splitlines()]
@@ -212,7 +212,7 @@ def test_without_a_directory_the_same_command_goes_on_in_the_same_one(
     with endpoint(solve) as server:
         words = words_of(server, rows, tmp_path)[:-2]
         run(capsys, *words)
-        assert "3 of 3 problems have their answers from before" in run(capsys, *words)
+        assert "3 of 3 problems answered before" in run(capsys, *words)
         run(capsys, *words, "--slice", "0:2")
         assert len(server.requests) == 5
     assert len(list((tmp_path / "runs").iterdir())) == 2

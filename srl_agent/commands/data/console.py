@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,21 @@ def say(console: Console, line: str, style: str = "") -> None:
 def warn(console: Console, line: str) -> None:
     """A line that cannot be missed."""
     say(console, f"WARNING: {line}", "bold yellow")
+
+
+def by_tenths(tell: Callable[[str], None], total: int, what: str) -> Callable[[int], None]:
+    """Hears how many of `total` are done: tells of those that were done before, if any, then of each further tenth."""
+    said = -1
+
+    def count(done: int) -> None:
+        nonlocal said
+        if said < 0 < done:
+            tell(f"{done} of {total} {what} before")
+        elif done * 10 // total > said >= 0:
+            tell(f"{done} of {total} {what}")
+        said = done * 10 // total
+
+    return count
 
 
 def print_table(console: Console, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

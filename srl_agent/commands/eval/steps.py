@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from srl_agent.answers import Answer, Answerer, Sampling, seeds_of
-from srl_agent.commands.data.console import open_console, print_table, say, warn
+from srl_agent.commands.data.console import by_tenths, open_console, print_table, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import choose_answerer
 from srl_agent.config import Config
@@ -73,15 +73,13 @@ def _floors_line(floors: Mapping[str, float]) -> str:
 
 
 def _teller(console: Any, total: int) -> Callable[[int, list[Answer]], None]:
-    """Prints a line at each tenth of the outputs."""
-    done = said = 0
+    count, done = by_tenths(lambda line: say(console, line), total, "outputs"), 0
+    count(done)
 
     def tell(number: int, answers: list[Answer]) -> None:
-        nonlocal done, said
+        nonlocal done
         done += len(answers)
-        if done * 10 // total > said:
-            said = done * 10 // total
-            say(console, f"{done} of {total} outputs")
+        count(done)
 
     return tell
 
