@@ -27,6 +27,8 @@ _NUMBER = re.compile(
 _BARRED = re.compile(r"([-+]?) ?([0-9]+)\.([0-9]*) ?\\(?:overline|bar) ?\{ ?([0-9]+) ?\}")
 _APPROXIMATELY = re.compile(r"^(?:\\approx|~|about|approximately|roughly) ?", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?P<sign>[-+]?) ?[€£¥₹] ?")
+_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SCALED = re.compile(rf"^( ?(?:\\text ?\{{ *)?)({'|'.join(_SCALES)}|dozen)s?(?![A-Za-z])", re.IGNORECASE)
 _BRACES = re.compile(r"^\{([^{}]*)\}$|^\(([^(){},]*)\)$")
 
 
@@ -56,7 +58,8 @@ def read_quantity(text: str) -> Quantity | None:
     if value is None:
         return None
     exact = not any(mark in match.group() for mark in (".", "10^", "10 ^"))
-    return Quantity(-value if match["sign"] == "-" else value, exact, text[match.end() :].rstrip())
+    value, rest = _scaled(-value if match["sign"] == "-" else value, text[match.end() :].rstrip())
+    return Quantity(value, exact, rest)
 
 
 def same_value(first: Quantity, second: Quantity, scale: Fraction = Fraction(1)) -> bool:
@@ -93,6 +96,16 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if mantissa is None or abs(exponent) > MAX_EXPONENT:
         return None
     return mantissa * Fraction(10) ** exponent
+
+
+def _scaled(value: Fraction, rest: str) -> tuple[Fraction, str]:
+    """A number times the `million` behind it, and what stands behind that."""
+    match = _SCALED.match(rest)
+    if match is None:
+        return value, rest
+    scale = match[2].casefold()
+    value *= 10 ** _SCALES[scale] if scale in _SCALES else 12
+    return _scaled(value, re.sub(r"^ ?\\text ?\{ *\}", "", match[1] + rest[match.end() :]).rstrip())
 
 
 def _decimal(text: str) -> Fraction | None:

@@ -14,7 +14,7 @@ _SIGNS = {
     "π": r"\pi ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "μ": r"\mu ", "ω": r"\omega ",
     "φ": r"\phi ", "τ": r"\tau ", "∞": r"\infty ", "√": r"\sqrt ", "±": r"\pm ", "∓": r"\mp ", "≤": r"\le ",
     "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
-    "ℝ": r"\mathbb{R}", "°": r"^\circ ", "′": "'", "⟨": r"\langle ", "⟩": r"\rangle ",
+    "ℝ": r"\mathbb{R}", "°": r"^\circ ", "Å": r"\AA ", "\u212b": r"\AA ", "′": "'", "⟨": r"\langle ", "⟩": r"\rangle ",
     "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
 }  # fmt: skip
 _UNICODE = str.maketrans(_SIGNS)
@@ -25,7 +25,7 @@ _SAME = {
     "varnothing": "emptyset", "degree": r"^\circ", "infin": "infty", "mbox": "text", "hbox": "text", "textbf": "text",
     "textit": "text", "textrm": "text", "textnormal": "text", "textsf": "text", "mathrm": "text",
     "operatorname": "text", "R": r"\mathbb{R}", "Reals": r"\mathbb{R}", "dots": "ldots", "ast": "*", "div": "/",
-    "colon": ":",
+    "colon": ":", "AA": r"\text{ angstrom}",
 }  # fmt: skip
 _PLAIN = {"{,}": ",", r"\%": "%", "**": "^", "<=": r"\le ", ">=": r"\ge ", "!=": r"\ne "}
 _NOTHING = {
@@ -38,6 +38,10 @@ _SPACES = re.compile(r"(\\\\)(?:\[[^\]]*\])?|\\[,;:! ]|~|\s+")
 _SPACE_IN_NUMBER = re.compile(r"(?<=[0-9])(?:,?\\[,!;:]\s?| )(?=[0-9]{3}(?![0-9]))")
 _DELIMITERS = re.compile(r"\\?\$|(?<!\\)\\[()\[\]]")
 _DEGREES = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)(?![A-Za-z])\s*")
+_TRIGONOMETRIC = r"\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?\{?[0-9]\}?)? ?\(? ?"
+_DEGREES_WITHIN = re.compile(rf"({_TRIGONOMETRIC})([0-9.]+) ?{_DEGREES.pattern}")
+_PRIMES = re.compile(r" ?\^ ?(?:\\prime(?![A-Za-z])|\{ ?((?:\\prime ?)+)\})")
+_CHOOSE = re.compile(r"\{([^{}]*)\\choose([^{}]*)\}")
 _FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))")
 _ROOT = re.compile(r"\\sqrt\s*(?:([0-9A-Za-z])|\(([^()]*)\))")
 _POWERS_OF_TEN = re.compile(r"(?<![A-Za-z\\_^.0-9])([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE]([+-]?[0-9]+)(?![0-9A-Za-z.])")
@@ -46,6 +50,7 @@ _NAMES = re.compile(
     r"(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|csc|sec(?= ?\()|sqrt|exp|log|ln|pi|infty|infinity|inf)"
     r"(?![A-Za-z])"
 )
+_SHORT_WORDS = {"yes", "no", "odd", "dne"}
 _TEXT_WITHOUT_LETTERS = re.compile(r"\\text ?\{([^{}A-Za-z]*)\}")
 _TEXT = re.compile(r"(\\text\s*\{[^{}]*\})")
 
@@ -66,25 +71,37 @@ def tidy(text: str) -> str:
     return _unwrapped("".join(parts).strip().removesuffix(".").strip())
 
 
+def same_spelling(first: str, second: str) -> bool:
+    """Whether two tidy texts are the same letter by letter; case counts but for words that both mark as text."""
+    if compact(first) == compact(second):
+        return True
+    return r"\text" in first and r"\text" in second and compact(_lowered(first)) == compact(_lowered(second))
+
+
 def compact(text: str) -> str:
-    """A tidy text for comparing letter by letter: no spaces, no case, no braces around one sign, no text marks."""
+    """A tidy text for comparing letter by letter: no spaces, no braces around one sign, no text marks."""
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"\{([0-9A-Za-z])\}", r"\1", text)
     text = re.sub(r"(?<=[0-9]) +(?=[0-9])", "&", text)
-    return text.replace(" ", "").casefold()
+    return text.replace(" ", "")
+
+
+def _lowered(text: str) -> str:
+    """A tidy text with its words in lower case, but not the single letters that are marked as text."""
+    return re.sub(r"\\text\s*\{[^{}]*[^\W\d_]{2}[^{}]*\}", lambda match: match.group().casefold(), text)
 
 
 def words(text: str) -> str:
     r"""What a tidy text says if it is words, in lower case without articles, else ''.
 
-    Words stand in `\text{...}`, or have at least four letters: `abc` may be a product.
+    Words stand in `\text{...}`, or have at least four letters or are known: `abc` may be a product.
     """
     marked = r"\text" in text
     plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
     if not re.fullmatch(r"[^\W\d_][^\\^_=<>+*/0-9]*", plain.strip()):
         return ""
     found = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", plain.casefold())
-    if not marked and max(map(len, found), default=0) < 4:
+    if not marked and max(map(len, found), default=0) < 4 and not set(found) & _SHORT_WORDS:
         return ""
     return " ".join(found[1:] if len(found) > 1 and found[0] in {"a", "an", "the"} else found)
 
@@ -110,11 +127,14 @@ def _one_command(match: re.Match[str]) -> str:
 
 
 def _tidy_formula(text: str) -> str:
-    """What holds outside of text: names of functions, powers of ten, short fractions and roots, degrees."""
+    """What holds outside of text: names of functions, powers of ten, fractions, roots, primes, degrees."""
     text = _NAMES.sub(_one_name, text)
     text = _POWERS_OF_TEN.sub(r"\1\\times 10^{\2}", text)
     text = _ROOT.sub(r"\\sqrt{\1\2}", text)
     text = _FRACTION.sub(_one_fraction, text)
+    text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    text = _PRIMES.sub(lambda match: "'" * (match.group(1) or "p").count("p"), text)
+    text = _DEGREES_WITHIN.sub(r"\1(\\frac{\2\\pi}{180})", text)
     return _DEGREES.sub(r"\\text{ degrees}", text)
 
 

@@ -12,16 +12,43 @@ from math_track.answer_number import read_quantity, same_value
 
 PERCENT = "%"
 UNKNOWN = "?"
-_KNOWN = """cm centimeter centimetre | mm millimeter millimetre | m meter metre | km kilometer kilometre | inch in |
-foot ft feet | yard yd | mile mi | g gram gm | kg kilogram | mg milligram | pound lb | ounce oz | second s sec |
-minute min | hour h hr | day | week | month | year yr | degree deg | radian rad | dollar buck | cent | liter litre l |
-ml milliliter millilitre | mph | kmh kmph | j joule | n newton | w watt | v volt | hz hertz | k kelvin | ev"""
-_NAMES = {alias: group.split()[0] for group in _KNOWN.split("|") for alias in group.split()}
-_POWERS = {"square": "2", "sq": "2", "squared": "2", "cubic": "3", "cu": "3", "cubed": "3"}
-_TOKEN = re.compile(r"[A-Za-z]+|\^ ?\{? ?-?[0-9]\}?|%")
-_POWER = r"(?: ?\^ ?\{? ?-?[0-9] ?\}?)?"
+_PERHAPS_SAME = ({"degree^1", "celsius^1"}, {"degree^1", "fahrenheit^1"})
+_KNOWN = """inch in | foot ft feet | yard yd | mile mi | gram gm | pound lb | ounce oz | second sec | minute min |
+hour h hr | day | week | month | year yr | degree deg | radian rad | dollar buck | cent | |
+celsius | fahrenheit | angstrom | micron"""
+_METRIC = """meter metre m | gram g | second s | joule J | newton N | watt W | volt V | hertz Hz | kelvin K |
+pascal Pa | liter litre l L | mole mol | electronvolt eV | ampere A | tesla T | coulomb C | farad F | byte B"""
+_PREFIXES = {
+    "pico": "p", "nano": "n", "micro": "u", "milli": "m", "centi": "c", "kilo": "k", "mega": "M", "giga": "G", 
+    "tera": "T",
+}  # fmt: skip
+_NAMES = {alias: group.split()[0] for group in (_METRIC + "|" + _KNOWN).split("|") for alias in group.split()}
+_NAMES |= {
+    (sign if len(alias) <= len("mol") else prefix) + alias: prefix + group.split()[0]
+    for group in _METRIC.split("|")
+    for alias in group.split()
+    for prefix, sign in _PREFIXES.items()
+}
+_POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_AFTER = ("squared", "cubed")
+_NOT_UNITS = frozenset(
+    {"plus", "minus", "times", "over", "by", "divided", "sqrt", "root", "point", "factorial", "modulo", "mod", "not",
+     "or", "and", "to", "if", "than", "less", "more", "fewer", "below", "above", "hundred", "thousand", "million",
+     "billion", "trillion", "dozen", "half", "halves", "third", "thirds", "quarter", "quarters", "fifths", "tenths",
+     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
+)  # fmt: skip
+_ORDINALS = {"st", "nd", "rd", "th"}
+_POWER = r"(?: ?\^ ?(?:\{ ?-?[0-9] ?\}|[0-9]))?"
+_TOKEN = re.compile(rf"(?P<name>[A-Za-z]+)(?P<power>{_POWER})\.?|\\cdot(?![A-Za-z])|/|%")
+_DEGREES = {"C": "celsius", "F": "fahrenheit"}
+_WRITTEN = (
+    (re.compile(r"degrees? +([CF])(?:elsius|ahrenheit)?(?![A-Za-z])"), lambda match: _DEGREES[match[1]]),
+    (re.compile(r"(?<![A-Za-z])per(?![A-Za-z])"), lambda match: "/"),
+    (re.compile(r"(?<![A-Za-z])mph(?![A-Za-z])"), lambda match: "mile/hour"),
+    (re.compile(r"(?<![A-Za-z])k(?:mp?|p)h(?![A-Za-z])"), lambda match: "km/hour"),
+)
+_MICRO = re.compile(r"\\mu ?\\text ?\{ ?")
 _LAST = re.compile(rf"(?:(?<![_^ ]) ?\\text ?\{{[^{{}}]*\}}{_POWER}| (?:square |sq |cubic )?[A-Za-z]{{2,}}{_POWER})$")
-_NO_UNIT = re.compile(r"\\(?!text|cdot)|[=<>+(),&_!|]|(?<![\^{-])(?<!\^ )[0-9]")
 
 
 def same_quantity(answer: str, gold: str) -> bool | None:
@@ -33,7 +60,7 @@ def same_quantity(answer: str, gold: str) -> bool | None:
     if ours is None or theirs is None:
         return None
     theirs_unit = _unit(theirs.rest, letters=False)
-    ours_unit = _unit(ours.rest, letters=not theirs.rest.strip())
+    ours_unit = _unit(ours.rest, letters=not theirs.rest or bool(theirs_unit))
     if ours_unit is None or theirs_unit is None:
         return None
     scales = _scales(ours_unit, theirs_unit) if units_agree(ours_unit, theirs_unit) else ()
@@ -53,7 +80,8 @@ def split_unit(text: str) -> tuple[str, str]:
 
 def units_agree(ours: str, theirs: str) -> bool:
     """Whether two units, as `split_unit` gives them, may be the same."""
-    return ours == theirs or bool({ours, theirs} & {"", UNKNOWN})
+    both = {ours, theirs}
+    return ours == theirs or bool(both & {"", UNKNOWN}) or both in _PERHAPS_SAME
 
 
 def _scales(ours: str, theirs: str) -> tuple[Fraction, ...]:
@@ -63,41 +91,65 @@ def _scales(ours: str, theirs: str) -> tuple[Fraction, ...]:
 
 
 def _unit(rest: str, letters: bool) -> str | None:
-    r"""What stands behind a number, as the name of a unit; None where it is no unit but a factor or an operator.
+    r"""What stands behind a number, as the name of a unit; None where it is not wholly units.
 
     Single letters are variables (`\frac{37}{4} m` is an answer of Minerva Math), but units where `letters` says so.
     """
     if not rest:
         return ""
-    if _NO_UNIT.search(rest):
+    marked, apart = "\\text" in rest, rest.startswith((" ", "\\text", "\\mu"))
+    rest = re.sub(r"\\mu ?(?=[A-Za-z])", "u", rest) if letters else rest
+    plain = re.sub(r"\\text ?\{([^{}]*)\}", r" \1 ", _MICRO.sub(r"\\text{u", rest))
+    if plain.strip(" ^{}") in _ORDINALS and (marked or not apart):
+        return ""
+    for spelling, meant in _WRITTEN:
+        plain = spelling.sub(meant, plain)
+    if _TOKEN.sub("", plain).strip():
         return None
-    marked = "\\text" in rest
-    tokens = [token.casefold() for token in _TOKEN.findall(rest.replace("\\text", " ").replace("\\cdot", " "))]
-    names = [token for token in tokens if token[0].isalpha() and token not in _POWERS]
-    if "percent" in names or "%" in tokens:
+    tokens = list(_TOKEN.finditer(plain))
+    names = [token["name"] for token in tokens if token["name"]]
+    if "%" in plain or "percent" in names:
         return PERCENT if len(names) <= 1 else UNKNOWN
-    apart = rest.startswith(" ")
-    if not marked and not all(_is_unit(name, letters, apart) for name in names):
-        return None
-    return _canonical(tokens, names)
+    return _canonical(tokens) if all(_is_unit(name, letters, apart, marked) for name in names) else None
 
 
-def _is_unit(name: str, letters: bool, apart: bool) -> bool:
-    if _singular(name) in _NAMES:
+def _is_unit(name: str, letters: bool, apart: bool, marked: bool) -> bool:
+    if name.casefold() in _NOT_UNITS:
+        return False
+    if marked or name in _POWERS:
+        return True
+    if _known(name):
         return len(name) > 1 or (letters and apart)
     return apart and len(name) >= (3 if letters else 4)
 
 
-def _singular(name: str) -> str:
-    for ending in ("", "s", "es"):
-        if name.endswith(ending) and name.removesuffix(ending) in _NAMES:
-            return name.removesuffix(ending)
-    return name
+def _known(name: str) -> str:
+    """The first name of a known unit, whose signs have a case and whose names have none; empty for others."""
+    for spelling in (name, name.casefold()):
+        for ending in ("", "s", "es"):
+            if spelling.endswith(ending) and spelling.removesuffix(ending) in _NAMES:
+                return _NAMES[spelling.removesuffix(ending)]
+    return ""
 
 
-def _canonical(tokens: list[str], names: list[str]) -> str:
-    """A known unit with its power, such as `cm^2`, else UNKNOWN."""
-    if len(names) != 1 or _singular(names[0]) not in _NAMES:
-        return UNKNOWN
-    powers = [_POWERS.get(token, "".join(char for char in token if char.isdigit())) for token in tokens]
-    return _NAMES[_singular(names[0])] + "^" + ("".join(powers) or "1")
+def _canonical(tokens: list[re.Match[str]]) -> str | None:
+    """Known units with their powers, such as `meter^1 second^-2`, else UNKNOWN; None for powers of others."""
+    units: list[tuple[str, int]] = []
+    sign, power = 1, 1
+    for token in tokens:
+        name = token["name"]
+        if name in _POWERS and not (name in _AFTER and units):
+            power = _POWERS[name]
+        elif name in _POWERS:
+            units[-1] = (units[-1][0], units[-1][1] * _POWERS[name])
+        elif name:
+            written = re.sub(r"[^-0-9]", "", token["power"])
+            if written and not _known(name):
+                return None
+            units.append((_known(name), sign * power * int(written or 1)))
+            sign, power = 1, 1
+        elif token.group() == "/":
+            sign = -1
+    if not units:
+        return None
+    return " ".join(f"{name}^{power}" for name, power in sorted(units)) if all(name for name, _ in units) else UNKNOWN

@@ -12,7 +12,8 @@ Beside `math_equal` of Qwen2.5-Math (evaluation/grader.py and `strip_string` of 
 * powers of ten, powers in plain text (`4.5e33`), number bases, inequalities as intervals and choices such as `(B) 12`
   are read.
 
-A percent sign, unit or base in one answer only is passed over. Case does not count.
+A percent sign or unit in one answer only is passed over, and so is a base of the gold answer. Case counts in formulas,
+not in words.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 import re
 
 from math_track.answer_parts import Parts, parts_of
-from math_track.answer_text import compact, tidy, words
+from math_track.answer_text import compact, same_spelling, tidy, words
 from math_track.answer_unit import same_quantity, split_unit, units_agree
 from math_track.symbolic import same_formula
 
@@ -30,7 +31,11 @@ DEEPEST = 8
 """Levels of parts within parts that are looked at."""
 
 _CHOICE = re.compile(r"(?:\\text ?\{)? ?\(([A-J])\)[ .:}]*|([A-J])")
-_CHOSEN = re.compile(r"(?:\\text ?\{|\(|\{| )*([A-J])(?:[).:} ]+.*)?")
+_CHOSEN = re.compile(
+    r"(?:(?i:the )?(?:correct )?(?i:final answer|answer|option|choice)(?: ?:| is)? )?"
+    r"\(? ?(?P<letter>[A-Ja-j])(?:(?: ?[).:]|\)[.:])(?P<tail>.*))?"
+)
+_OTHER_CHOICE = re.compile(r"(?<![A-Za-z\\])(?:[B-HJ](?![A-Za-z])|\([A-J]\)|(?:and|or|not)(?![A-Za-z]))|^ ?[-+*/=^]")
 _NAME = re.compile(
     r"(?:m? ?\\angle ?)?(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
     r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'* ?(?:\([^()]*\))?(?: ?\\text ?\{[^{}]*\})?"
@@ -67,12 +72,11 @@ def same_answer(answer: str, gold: str) -> bool:
 def _same(answer: str, gold: str, level: int) -> bool:
     if not answer or not gold:
         return False
-    if compact(answer) == compact(gold):
+    if same_spelling(answer, gold):
         return True
     choice = _CHOICE.fullmatch(gold)
     if choice is not None:
-        chosen = _CHOSEN.fullmatch(answer)
-        return chosen is not None and chosen.group(1) == (choice.group(1) or choice.group(2))
+        return _chosen(answer, bool(choice.group(1))) == (choice.group(1) or choice.group(2))
     if level < DEEPEST:
         ours, theirs = parts_of(answer), parts_of(gold)
         if ours is not None and theirs is not None:
@@ -83,6 +87,14 @@ def _same(answer: str, gold: str, level: int) -> bool:
         if ours is not None or theirs is not None:
             return _same_single(answer, gold, ours, theirs, level)
     return _same_atom(answer, gold)
+
+
+def _chosen(answer: str, bracketed: bool) -> str:
+    """The letter that a choice says, empty where it says none or two; a small one counts where the gold is `(B)`."""
+    found = _CHOSEN.fullmatch(re.sub(r"\\text ?\{([^{}]*)\}", r"\1", answer).strip(" {}"))
+    if found is None or _OTHER_CHOICE.search(found["tail"] or ""):
+        return ""
+    return found["letter"].upper() if bracketed else found["letter"]
 
 
 def _same_atom(answer: str, gold: str) -> bool:
@@ -157,15 +169,22 @@ def _value_of(text: str) -> str:
     if sign:
         return second.strip() if not first.strip() or _NAME.fullmatch(first.strip()) else first.strip()
     sides = [side.strip() for side in text.split("=")]
+    if len(sides) == 2 and _NAME.fullmatch(sides[1]) and not any(char.isalpha() for char in sides[0]):
+        return sides[0]
     named = _NAME.fullmatch(sides[0]) or not any(char.isalpha() for char in sides[0])
     return sides[-1] if len(sides) > 1 and named else text
 
 
 def _same_based(answer: str, gold: str) -> bool | None:
-    """Whether digits with a number base, such as `204_5`, are the same; None where neither has a base."""
+    """Whether digits with a number base, such as `204_5`, are the same; None where neither has a base.
+
+    A base in the gold answer alone is passed over: problems say which one they want.
+    """
     ours, theirs = _BASED.fullmatch(answer), _BASED.fullmatch(gold)
     if ours is None and theirs is None:
         return None
+    if theirs is None:
+        return False
     digits = [match.group(1) if match else text for match, text in ((ours, answer), (theirs, gold))]
     bases = {_base(match) for match in (ours, theirs) if match}
     return digits[0] == digits[1] and len(bases) == 1
@@ -178,7 +197,7 @@ def _base(match: re.Match[str]) -> str:
 
 def _as_digits(text: str) -> str:
     """A small number that is written as a word, in digits."""
-    word = compact(text)
+    word = compact(text).casefold()
     return str(_NUMBER_WORDS.index(word)) if word in _NUMBER_WORDS else text
 
 

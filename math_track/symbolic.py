@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import logging
 import re
+from fractions import Fraction
+from math import comb, factorial, prod
 from typing import Any
 
-from math_verify import LatexExtractionConfig, parse, verify
-from math_verify.parser import NormalizationConfig
-from sympy import Eq, Expr, Float, I, Max, Rational, simplify
+from latex2sympy2_extended.latex2sympy2 import ConversionConfig, NormalizationConfig, latex2sympy
+from math_verify import verify
+from math_verify.grader import should_treat_as_complex
+from sympy import Add, Derivative, Eq, Expr, Float, I, Mul, Pow, Rational, Symbol, UnevaluatedExpr, binomial, simplify
+from sympy import factorial as sympy_factorial
 
 RELATIVE_TOLERANCE = 1e-4
 """Between constants of which one has decimals, as `numeric_equal` of Qwen2.5-Math's grader has it."""
-EXACT_TOLERANCE = 1e-12
-"""Between constants without decimals, of which `PRECISION` digits are computed."""
+EXACT_TOLERANCE = 1e-60
+"""Between constants without decimals that are not rational; `evalf` takes up to 100 digits where they cancel."""
 PRECISION = 30
+LARGEST = 100_000
+"""Bits of a rational that is computed exactly; 2^1996 has 1,997."""
 
-_CONFIG = (
-    LatexExtractionConfig(
-        boxed_match_priority=-1,
-        normalization_config=NormalizationConfig(
-            basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
-        ),
-    ),
+_SPELLING = NormalizationConfig(
+    basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
 )
-_INDEXED_E = re.compile(r"(?<![A-Za-z\\])E(?=_)")
-_OTHER_E = r"\\Xi "  # E with an index is a variable, which the parser does not know
+_MEANING = ConversionConfig(lowercase_symbols=False)
+_RENAMED = (
+    (re.compile(r"(?<![A-Za-z\\])E(?=_)"), r"\\Xi "),  # E with an index is a variable, which the parser does not know
+    (re.compile(r"(?<![A-Za-z\\{])I(?![A-Za-z])"), r"\\Upsilon "),  # the parser takes I for the imaginary unit
+    (re.compile(r"([A-Za-z])('+)"), lambda match: f"{match[1]}_{{p{len(match[2])}}}"),  # it drops primes
+    (re.compile(r"(\)|(?<![_0-9.])[0-9.]+) ?(?=\()"), r"\1 \\cdot "),  # it takes 2(3) for the mixed number 2 + 3
+)
 logging.getLogger("math_verify").setLevel(logging.ERROR)  # else it warns once that its time-outs are off
 
 
@@ -46,11 +52,28 @@ def same_formula(answer: str, gold: str) -> bool:
 
 
 def _parsed(text: str) -> Any:
-    found = parse(f"${_INDEXED_E.sub(_OTHER_E, text)}$", _CONFIG, fallback_mode="no_fallback", parsing_timeout=None)
-    value = found[0] if found else None
-    if isinstance(value, Expr):
-        return value.subs({symbol: I for symbol in value.free_symbols if symbol.name == "i"})
+    """What a text says, with capital letters of their own and names for derivatives; None where it cannot be read."""
+    for written, meant in _RENAMED:
+        text = written.sub(meant, text)
+    try:
+        value = latex2sympy(
+            text,
+            is_real=not should_treat_as_complex(text),
+            normalization_config=_SPELLING,
+            conversion_config=_MEANING,
+        )
+    except Exception:  # noqa: BLE001 (what the parser raises for a text that is no formula)
+        return None
+    if isinstance(value, Expr | Eq):
+        value = value.xreplace({derivative: _named(derivative) for derivative in value.atoms(Derivative)})
+        return value.xreplace({symbol: I for symbol in value.free_symbols if symbol.name == "i"})
     return value
+
+
+def _named(derivative: Derivative) -> Expr:
+    """The derivative of a known formula, or a name for that of an unknown: SymPy's dx/dt is 0, as x says no t."""
+    known = derivative.expr.free_symbols & set(derivative.variables)
+    return derivative.doit() if known else Symbol(str(derivative), real=True)
 
 
 def _is_constant(value: Any) -> bool:
@@ -58,11 +81,52 @@ def _is_constant(value: Any) -> bool:
 
 
 def _same_constant(first: Expr, second: Expr) -> bool:
-    tolerance = RELATIVE_TOLERANCE if first.has(Float) or second.has(Float) else EXACT_TOLERANCE
+    one, other = _rational(first), _rational(second)
+    if one is not None and other is not None:
+        return one == other
+    return _close(first, second, RELATIVE_TOLERANCE if first.has(Float) or second.has(Float) else EXACT_TOLERANCE)
+
+
+def _rational(value: Any) -> Fraction | None:
+    """The exact value of a constant made of whole numbers; None for others and for very large ones."""
+    if isinstance(value, Rational):
+        return Fraction(int(value.p), int(value.q)) if value.is_finite else None
+    if not isinstance(value, Add | Mul | Pow | UnevaluatedExpr | sympy_factorial | binomial):
+        return None
+    parts = [part for part in map(_rational, value.args) if part is not None]
+    if len(parts) != len(value.args):
+        return None
+    if isinstance(value, Add | UnevaluatedExpr):
+        return sum(parts, Fraction(0))
+    return prod(parts, start=Fraction(1)) if isinstance(value, Mul) else _grown(value, parts)
+
+
+def _grown(value: Expr, parts: list[Fraction]) -> Fraction | None:
+    """Of a power, a factorial or a binomial coefficient, which may be too large."""
+    first, last = parts[0], parts[-1]
+    if last.denominator != 1 or (not isinstance(value, Pow) and not 0 <= last <= first):
+        return None
+    if max(first.numerator.bit_length(), first.denominator.bit_length()) * abs(last) > LARGEST:
+        return None
+    if isinstance(value, Pow):
+        return first ** int(last) if first or last >= 0 else None
+    if first.denominator != 1:
+        return None
+    return Fraction(factorial(int(first)) if isinstance(value, sympy_factorial) else comb(int(first), int(last)))
+
+
+def _close(first: Expr, second: Expr, tolerance: float) -> bool:
+    """Whether the difference of two constants is within the tolerance, relative to the larger."""
     one, other = first.evalf(PRECISION), second.evalf(PRECISION)
     if not (one.is_finite and other.is_finite):
         return bool(one == other)
-    return bool(abs(one - other).evalf() <= tolerance * Max(abs(one), abs(other)).evalf())
+    difference = Add(first, Mul(-1, second, evaluate=False), evaluate=False).evalf(PRECISION)
+    return bool(_magnitude(difference) <= tolerance * max(_magnitude(one), _magnitude(other)))
+
+
+def _magnitude(value: Expr) -> Float:
+    """The larger of the real and the imaginary part of a computed number; 0 where no digit is significant."""
+    return max(abs(Float(part)) if part.is_comparable else Float(0) for part in value.as_real_imag())
 
 
 def _differ_at_a_point(first: Any, second: Any) -> bool:
@@ -77,7 +141,7 @@ def _differ_at_a_point(first: Any, second: Any) -> bool:
     one, other = first.subs(numbers).evalf(PRECISION), second.subs(numbers).evalf(PRECISION)
     if not (one.is_number and other.is_number and one.is_finite and other.is_finite):
         return False
-    return bool(abs(one - other).evalf() > RELATIVE_TOLERANCE * Max(abs(one), abs(other)).evalf())
+    return not _close(one, other, RELATIVE_TOLERANCE)
 
 
 def _same_equation(first: Eq, second: Eq) -> bool:

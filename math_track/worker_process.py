@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -47,6 +47,8 @@ class WorkerProcess:
             process_group=0,
         )
         self._ready = False
+        self._number = 0
+        self._read = b""
         self.deadline = 0.0
 
     def fileno(self) -> int:
@@ -60,15 +62,16 @@ class WorkerProcess:
         if not self._ready:
             self._await_start()
         self.deadline = time.monotonic() + self._patience
+        self._number += 1
         with suppress(BrokenPipeError):  # it is gone: `verdict` finds that out
-            self._process.stdin.write(json.dumps(pair).encode() + b"\n")
+            self._process.stdin.write(json.dumps([self._number, *pair]).encode() + b"\n")
 
     def verdict(self) -> tuple[bool, str]:
         """What it says of the pair, and why if it could not be compared; a process that is lost is replaced."""
-        line = self._line(max(0.0, self.deadline - time.monotonic()))
-        if line:
-            correct, fault = json.loads(line)
-            return bool(correct), str(fault)
+        while line := self._line(max(0.0, self.deadline - time.monotonic())):
+            number, correct, fault = json.loads(line)
+            if number == self._number:  # else a child was killed just behind its verdict, and it was said twice
+                return bool(correct), str(fault)
         self.restart()
         return False, "timeout" if line is None else "crash"
 
@@ -93,12 +96,27 @@ class WorkerProcess:
 
     def _line(self, seconds: float) -> bytes | None:
         """A line; empty where the process is gone, None where it said nothing for so long."""
-        ready, _, _ = select.select([self], [], [], seconds)
-        return os.read(self.fileno(), 65536) if ready else None
+        while b"\n" not in self._read:
+            if not _readable([self], seconds):
+                return None
+            found = os.read(self.fileno(), 65536)
+            if not found:
+                return b""
+            self._read += found
+        line, _, self._read = self._read.partition(b"\n")
+        return line
 
 
 def answered(workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
     """Those of the workers, all of them asked, whose verdict is there or overdue; waits for the first."""
     soonest = min(worker.deadline for worker in workers)
-    ready, _, _ = select.select(workers, [], [], max(0.0, soonest - time.monotonic()))
+    ready = _readable(workers, max(0.0, soonest - time.monotonic()))
     return ready or [worker for worker in workers if worker.deadline <= time.monotonic()]
+
+
+def _readable(workers: Sequence[WorkerProcess], seconds: float) -> list[WorkerProcess]:
+    """Those that have said something; by poll, which knows descriptors beyond the 1,024 of select."""
+    with selectors.PollSelector() as selector:
+        for worker in workers:
+            selector.register(worker, selectors.EVENT_READ, worker)
+        return [key.data for key, _ in selector.select(seconds)]

@@ -87,12 +87,6 @@ def choose_sharding(environment: Mapping[str, str], cpu_only: bool) -> str:
     return "fsdp2"
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, shared with the others that a launcher started on this machine."""
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, mine // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-
 def choose_dtype(config: Config, machine: Machine) -> tuple[str, str]:
     """Precision of the passes, and why. It makes a step of SmolLM2 four times as fast on CPUs."""
     wanted = config.model.dtype

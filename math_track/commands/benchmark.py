@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -31,6 +30,7 @@ from srl_agent.answers import Answer
 from srl_agent.commands.data.console import by_tenths, open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
+from srl_agent.cores import usable_cores
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import digest, provenance
 from srl_agent.wording import plural
@@ -138,5 +138,5 @@ def _teller(console: Console, task: Task) -> Callable[[int], None]:
 
 
 def _grade(tasks: Sequence[Task], answers: Sequence[Sequence[Sequence[Answer]]]) -> list[tuple[Task, Sequence[Graded]]]:
-    with Grader(workers=os.cpu_count() or 1) as grader:
+    with Grader(workers=usable_cores()) as grader:
         return [(task, grade_task(task, groups, grader)) for task, groups in zip(tasks, answers, strict=True)]

@@ -21,10 +21,10 @@ from srl_agent.choices import (
     choose_dtype,
     leave_the_others,
     this_machine,
-    usable_cores,
 )
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
+from srl_agent.cores import usable_cores
 from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of
 from srl_agent.errors import ConfigError

@@ -2,6 +2,7 @@ r"""Pairs (answer, gold answer) that are the same and pairs that are not, by kin
 
 Gold answers have the forms of MATH, Minerva Math, GSM8K, AMC and AIME; many are theirs. `WRONGLY_JUDGED` are the pairs
 that we know to be judged wrongly; those of the kind `mixed` were written when all others were judged as they should be.
+Those of the kind `review` come from a review of the code, after which the grader was mended until all of them were right.
 """
 
 from __future__ import annotations
@@ -196,6 +197,19 @@ SAME: dict[str, list[tuple[str, str]]] = {
         ("No solution", r"\text{no solution}"), (r"p=\frac{3}{8}", "0.375"), (r"2 \times 3^2", "18"),
         ("1 / (1 + x)", r"\frac{1}{x+1}"), ("6.02e23", r"6.02 \times 10^{23}"), (r"\text{The answer is } 5", "5"),
     ],
+    "review": [
+        ("2 - 2", "0"), (r"\cos(\pi/2)", "0"), (r"\sin(30^\circ)", r"\frac12"), (r"\cos 60^\circ", "0.5"),
+        (r"\tan 45^\circ", "1"), ("(2)(3)", "6"), ("2(3)", "6"), ("-3^2", "-9"), (r"{10 \choose 5}", "252"),
+        ("9-6", "3"), ("2^3", "8"), ("y'+ry-rx(t)=0", r"y^{\prime}+r y-r x(t)=0"),
+        (r"\frac{dx}{dt}=-a+kx", r"\frac{d x}{d t}=k x-a"), ("I^2 R", "R I^2"), ("30°C", "30"), ("30°C", r"30^\circ"),
+        ("5 nm", "5"), ("5 million", "5000000"), (r"5\text{ million}", "5000000"), ("1.5 million dollars", "1500000"),
+        (r"1.6\,\mu\text{m}", "1.6"), (r"1.6\,\mu\mathrm{m}", "1.6"), ("1.6 μm", "1.6"), (r"20\,\AA", "20"),
+        ("20 Å", "20"), ("7th", "7"), (r"7^{\text{th}}", "7"), ("5 m", "5 meters"), ("5 m/s", r"5 \text{ m/s}"),
+        ("5 m/s", "5 meters per second"), ("60 mph", r"60 \text{ miles per hour}"), ("5-3", "2"), ("5^2", "25"),
+        ("option A", "A"), ("Answer: A", "A"), (r"\text{Answer: A}", "(A)"), ("The answer is (A)", "(A)"),
+        ("(C) 5", "(C)"), ("b", r"\text{(B)}"), ("A. The ball is in a box", "A"), ("7 dozen", "84"), ("yes", "Yes"),
+        ("NO", r"\text{No}"), ("5 sq. in.", "5"), (r"5 \text{ cm}\cdot\text{s}", "5"), ("15 = x", "15"),
+    ],
 }  # fmt: skip
 
 DIFFERENT: dict[str, list[tuple[str, str]]] = {
@@ -315,6 +329,19 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         ("|x|", "x"), (r"\sqrt{x^2}", "x"), ("a+b", "ab"), ("x^2", "2x"), ("12:00", "12"), ("1/2/3", "1/2"),
         ("f(x)", "x"), ("AB", "BC"), (r"\pi", "3"), (r"\frac{1}{2}, \frac{1}{3}", r"\frac12"), ("0", r"\text{none}"),
         ("sin", "cos"),
+    ],
+    "review": [
+        (r"\frac{M}{m}", "1"), ("R^2-r^2", "0"), (r"\Delta", r"\delta"), ("2^{1996}", "2^{1996}+1"), ("20!+1", "20!"),
+        ("1-2^{-100}", "1"), ("2^3", "2"), ("0=kx-a", r"\frac{d x}{d t}=k x-a"),
+        ("y+ry-rx(t)=0", r"y^{\prime}+r y-r x(t)=0"), ("I", "i"), ("5 million", "5"), ("5 squared", "5"),
+        ("5 over three", "5"), ("30°C", "30°F"), (r"30^\circ\text{C}", r"30^\circ\text{F}"), ("5 MeV", "5 eV"),
+        (r"5 \text{ MeV}", r"5 \text{ eV}"), ("5 nm", "5 m"), (r"5 \text{ nm}", r"5 \text{ m}"), ("5 m/s", "5 m"),
+        ("5-3", "5"), ("5 - 3", "5"), ("5*3", "5"), ("5^2", "5"), ("A or B or C", "A"), ("F = ma", "F"),
+        ("C + 1", "C"), ("C 5", "(C)"), ("B, C", r"\text{(B)}"), ("(A) and (B)", "(A)"), ("A and B", "A"),
+        ("A. B", "A"), ("A because B is wrong", "A"), ("7 dozen", "7"), ("Mm", "m^2"), ("V_0", "v_0"),
+        (r"\frac{mg}{M}", r"\frac{Mg}{m}"), ("5 m", "5 cm"), ("5 less", "5"), ("5 x", "5"), ("14_9", "14"),
+        ("101_2", "101"), ("2^{-3}", "2"), ("1/2-3", "1/2"), ("7-3x", "7"), ("5 apples^2", "5"),
+        ("y'-ry+rx(t)=0", r"y^{\prime}+r y-r x(t)=0"), ("5 cm^2", "5 cm"), ("5*x", "5"), ("R^2", "r^2"),
     ],
 }  # fmt: skip
 

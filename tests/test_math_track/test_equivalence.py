@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,35 @@ FORMS = (
     "Therefore, the answer is: ${}$.",
 )
 """What models write around an answer."""
+
+
+CHANGES: dict[str, Callable[[str], str]] = {
+    "a power": lambda gold: f"{gold}^2",
+    "one less": lambda gold: f"{gold}-1",
+    "one less, spaced": lambda gold: f"{gold} - 1",
+    "one more": lambda gold: f"{gold}+1",
+    "a factor behind it": lambda gold: f"{gold} x",
+    "a factor before it": lambda gold: rf"2 \cdot {gold}",
+    "millions": lambda gold: rf"{gold} \text{{ million}}",
+    "an operator in words": lambda gold: f"{gold} minus three",
+    "the other sign": lambda gold: f"-{gold}",
+    "another item": lambda gold: f"{gold}, 7.5",
+    "an alternative": lambda gold: rf"{gold} \text{{ or }} 7.5",
+    "a root": lambda gold: rf"\sqrt{{{gold}}}",
+    "swapped case": lambda gold: re.sub(r"\\[A-Za-z]+|[A-Za-z]", swapped_case, gold),
+}
+"""What makes another answer of nearly every gold answer."""
+UNCHANGED = {
+    "a power": r"-?1(\.0)?|0|.*= ?0|.*[ ,+]1",
+    "one less": r".*e[0-9]+",
+    "one less, spaced": r".*e[0-9]+",
+    "one more": r".*e[0-9]+",
+}
+"""Gold answers that a change leaves the same: 1 is its square, 0 = 0 too, and 7e37 is that less 1, to four digits."""
+
+
+def swapped_case(match: re.Match[str]) -> str:
+    return match.group() if len(match.group()) > 1 else match.group().swapcase()
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +134,12 @@ def test_the_gold_answer_of_the_next_problem_is_wrong(grader: Grader, shared_dat
     pairs = [pair for pair in pairwise(golds) if pair[0] != pair[1]]
     right = {pair for pair, verdict in zip(pairs, grader.grade(pairs), strict=True) if verdict.correct}
     assert right <= {("5", "x=5")}
+
+
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_gold_answer_is_wrong(grader: Grader, shared_data: Path, change: str, step: int) -> None:
+    golds = {gold_of(row) for name, (gold_of, _) in GOLD.items() for row in rows_of(shared_data, name)}
+    pairs = [(CHANGES[change](gold), gold) for gold in sorted(golds)[::step]]
+    right = {gold for (_, gold), verdict in zip(pairs, grader.grade(pairs), strict=True) if verdict.correct}
+    assert {gold for gold in right if not re.fullmatch(UNCHANGED.get(change, ""), gold)} == set()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,7 @@ def alive(pid: int) -> bool:
 def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        os.sched_yield()
+        threading.Event().wait(0.01)
     return condition()
 
 
@@ -86,14 +88,38 @@ def test_a_pair_that_needs_too_much_memory_is_a_fault() -> None:
 
 @pytest.mark.parametrize("name", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_worker_killed_from_outside_is_replaced(name: signal.Signals) -> None:
+    before = children(os.getpid())
     with Grader() as grader:
         grader.grade([RIGHT])
-        for pid in children(os.getpid()):
+        for pid in children(os.getpid()) - before:
             if "grading_worker" in Path(f"/proc/{pid}/cmdline").read_text():
                 os.kill(pid, name)
         verdicts = grader.grade([RIGHT, WRONG])
         assert verdicts[0] in (Verdict(True), Verdict(False, "crash"))
         assert grader.grade([RIGHT, WRONG]) == [Verdict(True), Verdict(False)]
+
+
+def test_an_idle_child_that_is_killed_shifts_no_verdict() -> None:
+    pairs = [RIGHT, WRONG, ("x+1", "1+x"), WRONG]
+    before = children(os.getpid())
+    with Grader() as grader:
+        grader.grade([RIGHT])
+        (leader,) = {pid for pid in children(os.getpid()) - before if parent(Path(f"/proc/{pid}")) == os.getpid()}
+        (idle,) = children(leader)
+        os.kill(idle, signal.SIGKILL)
+        assert until(lambda: bool(children(leader) - {idle}))
+        assert [grader.grade([pair])[0] for pair in pairs] == [Verdict(pair != WRONG) for pair in pairs]
+
+
+def test_graders_work_beside_more_than_a_thousand_open_files() -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit[0] < 1_200:
+        pytest.skip(f"needs 1,200 descriptors; this machine allows {limit[0]}")
+    with ExitStack() as files:
+        for _ in range(1_050):
+            files.enter_context(Path(os.devnull).open())
+        with Grader() as grader:
+            assert grader.grade([RIGHT, WRONG]) == [Verdict(True), Verdict(False)]
 
 
 def test_closing_leaves_no_process() -> None:
@@ -114,13 +140,13 @@ def test_a_closed_grader_says_so() -> None:
 
 def test_an_interrupted_grading_leaves_no_answer_behind_for_the_next(grader: Grader) -> None:
     def interrupt(number: int, frame: object) -> None:
-        raise InterruptedError
+        raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
     try:
         timer.start()
-        with pytest.raises(InterruptedError):
+        with pytest.raises(KeyboardInterrupt):
             grader.grade([ENDLESS, WRONG])
     finally:
         timer.join()

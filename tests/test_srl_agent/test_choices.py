@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from srl_agent.choices import Machine, check_lengths, check_processes, choose_attention, choose_engine, usable_cores
+from srl_agent.choices import Machine, check_lengths, check_processes, choose_attention, choose_engine
 from srl_agent.config import Config, DataConfig, ModelConfig, SftConfig, SrlConfig, TrainerConfig
+from srl_agent.cores import usable_cores
 from srl_agent.errors import ConfigError, ModelError
 from srl_agent.models import load_tokenizer
 from srl_agent.testing import TEMPLATE, byte_tokenizer, tiny_model

@@ -132,8 +132,9 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
         raise ConfigError(f"--{given[0].replace('_', '-')} goes with --server; a local model is --model.name")
     import torch
 
-    from srl_agent.choices import choose_dtype, this_machine, usable_cores
+    from srl_agent.choices import choose_dtype, this_machine
     from srl_agent.commands.train import quieten_libraries
+    from srl_agent.cores import usable_cores
     from srl_agent.cpu import keep_freed_memory
     from srl_agent.held_out import prompt_ids
     from srl_agent.models import context_length, load_tokenizer, weights_stamp
