@@ -116,11 +116,11 @@ def _unit(rest: str, letters: bool) -> str | None:
 def _is_unit(name: str, letters: bool, apart: bool, marked: bool) -> bool:
     if name.casefold() in _NOT_UNITS:
         return False
-    if marked or name in _POWERS:
+    if name in _POWERS:
         return True
     if _known(name):
-        return len(name) > 1 or (letters and apart)
-    return apart and len(name) >= (3 if letters else 4)
+        return len(name) > 1 or marked or (letters and apart)
+    return len(name) > 1 if marked else apart and len(name) >= (3 if letters else 4)
 
 
 def _known(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from math_track.extract import boxed_answer, hashed_answer
+from math_track.gold import answer_field
 from math_track.records import Problem
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import digest
@@ -24,12 +25,11 @@ PAPER = ("amc23", "aime24", "aime25", "minerva")
 
 
 def _answer(row: Row) -> str:
-    """The field `answer`, a text or a number; whole numbers without their decimal places."""
-    value = row.get("answer")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        found = kind_of(value) if "answer" in row else f"only {describe_keys(row)}"
+    """The field `answer`, which must be there."""
+    if row.get("answer") is None:
+        found = kind_of(None) if "answer" in row else f"only {describe_keys(row)}"
         raise ParseError(f"answer: expected text or a number, found {found}")
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    text = answer_field(row)
     if not text:
         raise ParseError("answer: expected text or a number, found only blanks")
     return text

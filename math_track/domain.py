@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from math_track.options import MathOptions
 from math_track.prompts import SOLUTION_CLOSE, SOLUTION_OPEN, tagged
@@ -22,6 +22,9 @@ from srl_agent.rewards.scoring import make_scorer
 from srl_agent.wording import plural
 from trajectories.records import StepExample
 
+if TYPE_CHECKING:
+    from math_track.grader import Grader
+
 REWARDS = ("similarity", "exact")
 """Rewards of two texts; the others look at an agent's calls."""
 TITLE = "the title alone"
@@ -34,6 +37,7 @@ class MathDomain:
     def __init__(self) -> None:
         self._tagged = False
         self._sets: MathSets | None = None
+        self._grader: Grader | None = None
 
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
         """See `Domain` and `math_track.sets`."""
@@ -93,9 +97,11 @@ class MathDomain:
         assert self._sets is not None, "load_steps comes first"
         from math_track.outcomes import grade_outputs, start_grader
 
+        if self._grader is None:
+            self._grader = start_grader(read_options(config, MathOptions))
         sets = self._sets.problems
         gold = {step.instance_id: step.expert_action for step in (*sets.train, *sets.held_out)}
-        return OneTurn(tokenizer, ends, partial(grade_outputs, start_grader(read_options(config, MathOptions)), gold))
+        return OneTurn(tokenizer, ends, partial(grade_outputs, self._grader, gold))
 
 
 def check_reward(config: Config) -> None:

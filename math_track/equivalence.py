@@ -35,7 +35,7 @@ _CHOSEN = re.compile(
     r"(?:(?i:the )?(?:correct )?(?i:final answer|answer|option|choice)(?: ?:| is)? )?"
     r"\(? ?(?P<letter>[A-Ja-j])(?:(?: ?[).:]|\)[.:])(?P<tail>.*))?"
 )
-_OTHER_CHOICE = re.compile(r"(?<![A-Za-z\\])(?:[B-HJ](?![A-Za-z])|\([A-J]\)|(?:and|or|not)(?![A-Za-z]))|^ ?[-+*/=^]")
+_OTHER_CHOICE = re.compile(r"(?<![A-Za-z\\])(?:[B-HJ](?![A-Za-z])|\([A-J]\)|(?:and|or|not)(?![A-Za-z]))|^ ?[-+*/=^,]")
 _NAME = re.compile(
     r"(?:m? ?\\angle ?)?(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
     r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'* ?(?:\([^()]*\))?(?: ?\\text ?\{[^{}]*\})?"

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from math_track.extract import boxed_answer
+from math_track.gold import answer_field
 from math_track.records import Problem
 from trajectories.errors import ParseError
-from trajectories.fields import Row, describe_keys, get_name, get_object, get_text, optional_text, wrong
+from trajectories.fields import Row, describe_keys, get_name, get_object, get_text, optional_text
 from trajectories.report import Where
 from trajectories.sources import Source, find_sources, sources_digest
 from trajectories.store import write_atomically
@@ -186,7 +187,7 @@ def _own(row: Row, where: Where) -> Problem:
         name=get_name(row, "name") if "name" in row else _name(row, where, "problem"),
         problem=get_name(row, "problem"),
         solution=optional_text(row, "solution"),
-        answer=_answer(row),
+        answer=answer_field(row),
         thinking=optional_text(row, "thinking"),
         source=optional_text(row, "source") or "problems",
         meta=_facts(row, where) | {key: get_text(meta, key, "meta.") for key in meta},
@@ -212,16 +213,6 @@ def _facts(row: Row, where: Where) -> dict[str, str]:
     facts: dict[str, Any] = {key: row.get(key) for key in FACTS}
     texts = {key: value for key, value in facts.items() if isinstance(value, str) and value}
     return {"file": where.file, "index": str(where.index), **texts}
-
-
-def _answer(row: Row) -> str:
-    """The text or number under `answer`."""
-    value = row.get("answer")
-    if value is None or isinstance(value, str):
-        return (value or "").strip()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong("answer", "text or a number", value)
-    return str(value)
 
 
 def _unique(problem: Problem, taken: Counter[str]) -> Problem:

@@ -2,7 +2,7 @@ r"""Pairs (answer, gold answer) that are the same and pairs that are not, by kin
 
 Gold answers have the forms of MATH, Minerva Math, GSM8K, AMC and AIME; many are theirs. `WRONGLY_JUDGED` are the pairs
 that we know to be judged wrongly; those of the kind `mixed` were written when all others were judged as they should be.
-Those of the kind `review` come from a review of the code, after which the grader was mended until all of them were right.
+Those of the kind `review` come from a review of the code, after which the grader was mended until all were right.
 """
 
 from __future__ import annotations

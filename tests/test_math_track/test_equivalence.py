@@ -57,8 +57,15 @@ UNCHANGED = {
     "one less": r".*e[0-9]+",
     "one less, spaced": r".*e[0-9]+",
     "one more": r".*e[0-9]+",
+    "a factor behind it": r"0|.*= ?0|\\text\{\([BCE]\)\}",
+    "a factor before it": r"0|.*=.*",
+    "millions": r"0|.*= ?0|\\text\{\([BCE]\)\}",
+    "an operator in words": r"0|.*= ?0|\\text\{\([BCE]\)\}",
+    "the other sign": r"0",
+    "a root": r"0|1(\.0)?",
 }
-"""Gold answers that a change leaves the same: 1 is its square, 0 = 0 too, and 7e37 is that less 1, to four digits."""
+"""Gold answers that a change leaves the same: 1 is its square, 0 = 0 too, 7e37 is that less 1 to four digits,
+and an option may say x."""
 
 
 def swapped_case(match: re.Match[str]) -> str:

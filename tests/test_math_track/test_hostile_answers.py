@@ -25,4 +25,4 @@ def test_hostile_answers_are_wrong_and_those_behind_them_are_graded(count: int) 
 @pytest.mark.timeout(60)  # what takes the square of the length would take hours
 @pytest.mark.parametrize("piece", [*PIECES, "\\boxed{", "\\boxed{}", "\\boxed$", "the answer is ", "\\["])
 def test_the_final_answer_of_a_very_long_output_is_found(piece: str) -> None:
-    assert isinstance(final_answer(piece * (1_000_000 // len(piece))), str)
+    assert final_answer(piece * (1_000_000 // len(piece)) + r" so \boxed{7}") == "7"
