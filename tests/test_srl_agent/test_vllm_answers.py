@@ -117,7 +117,7 @@ def test_outputs_end_before_the_end_tokens_or_are_cut(engine: VllmAnswers) -> No
 def test_the_longest_prompt_with_its_output_fits(engine: VllmAnswers) -> None:
     prompt = [Message("user", "x" * 184)]
     room = 200 - len(prompt_ids(byte_tokenizer(), prompt))
-    (group,) = engine.drawing(Sampling(0.0, room))([prompt], 1, [0], silent)
+    (group,) = engine.drawing(Sampling(0.0, room))([prompt], 1, [[0]], silent)
     assert group[0].tokens <= room
 
 

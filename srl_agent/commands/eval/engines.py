@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from typing import TYPE_CHECKING, Any
 
 from srl_agent.answers import Answerer, Prompt, Sampling
@@ -161,7 +161,7 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
         lambda longest: _LoadedOnce(lambda sampling: _load(engine, place, longest, sampling)),
         context_length(model.name),
         weights_stamp(model.name),
-        {name: version(name) for name in LIBRARIES[engine]} | {"threads": str(torch.get_num_threads())},
+        {name: _version(name) for name in LIBRARIES[engine]} | {"threads": str(torch.get_num_threads())},
     )
 
 
@@ -187,6 +187,11 @@ class _LoadedOnce:
         if self._model is None:
             self._model = self._load(sampling)
         return self._model.drawing(sampling)
+
+
+def _version(module: str) -> str:
+    """Of the distribution that the module came with: vLLM's CPU build is not called vllm."""
+    return version(packages_distributions()[module][0])
 
 
 def choose_offline(config: Config, device: str) -> tuple[str, str]:
