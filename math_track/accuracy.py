@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import comb
 from statistics import fmean, pvariance
 
-Z = 1.959963984540054
-"""Of a 95 % interval: the normal distribution's 97.5th percentile."""
+from srl_agent.intervals import score_interval
 
 
 def interval(rates: Sequence[float]) -> tuple[float, float]:
@@ -24,13 +23,9 @@ def interval(rates: Sequence[float]) -> tuple[float, float]:
     and s^2 are taken with one problem more that is all right and one that is all wrong, the remedy of Agresti and Coull
     (1998) for proportions; the cost is an interval wider than need be where problems are alike.
     """
-    mean, guarded = fmean(rates), [*rates, 0.0, 1.0]
+    guarded = [*rates, 0.0, 1.0]
     middle = fmean(guarded)
-    number = len(rates) * middle * (1 - middle) / pvariance(guarded)
-    weight = Z * Z / number
-    centre = (mean + weight / 2) / (1 + weight)
-    half = Z / (1 + weight) * sqrt(mean * (1 - mean) / number + weight / (4 * number))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return score_interval(fmean(rates), len(rates) * middle * (1 - middle) / pvariance(guarded))
 
 
 def pass_at(k: int, outputs: int, correct: int) -> float:

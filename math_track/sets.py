@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from math_track.options import MathOptions
@@ -22,14 +21,12 @@ from srl_agent.config import Config, DataConfig
 from srl_agent.domain import Dialogue, StepSets, answered
 from srl_agent.floors import evenly
 from srl_agent.step_sets import token_budget
+from srl_agent.whole_episodes import CountTokens, Target
 from srl_agent.wording import plural
 from trajectories.errors import ParseError
-from trajectories.records import StepExample
 from trajectories.steps import Fits
 
 BUNDLED_NAME = "the bundled problems"
-Target = Callable[[StepExample], str]
-CountTokens = Callable[[str], int]
 
 
 @dataclass(frozen=True)

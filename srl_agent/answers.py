@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from trajectories.records import Message
 
@@ -32,6 +33,18 @@ class Sampling:
     """0 takes the likeliest token each time."""
     max_tokens: int
     """Longest output."""
+
+
+class Redrawn:
+    """What has weights that serve one way of drawing after another."""
+
+    sampling: Sampling
+
+    def drawing(self, sampling: Sampling) -> Self:
+        """The same weights with another way of drawing."""
+        other = copy.copy(self)
+        other.sampling = sampling
+        return other
 
 
 Done = Callable[[int, list[Answer]], None]

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-import torch
-
 from srl_agent.domain import Score, key_of, tasks_of
 from srl_agent.errors import ConfigError
 from srl_agent.floors import evenly
 from srl_agent.held_out import Group, Sample, prompt_ids, scored_groups
-from srl_agent.play import Player, Request
+from srl_agent.play import Player, Request, anyone_among
 from srl_agent.stages import StageContext
 from trajectories.records import StepExample
 
@@ -22,10 +20,7 @@ def played_groups(
     context: StageContext, player: Player, sample: Sample, tasks: Sequence[StepExample], accelerator: Any
 ) -> list[Group]:
     """Each task with the scores of its `eval.rollouts`, over all processes; see `scored_groups`."""
-    rollouts = context.config.eval.rollouts
-
-    def anyone(yes: bool) -> bool:
-        return bool(accelerator.gather(torch.tensor([int(yes)], device=accelerator.device)).max() > 0)
+    rollouts, anyone = context.config.eval.rollouts, anyone_among(accelerator)
 
     def score(mine: Sequence[StepExample]) -> list[Score]:
         prompts = [prompt_ids(context.tokenizer, step.prompt) for step in mine]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from srl_agent.answers import Answer, Done, Prompt, Sampling
+from srl_agent.answers import Answer, Done, Prompt, Redrawn, Sampling
 from srl_agent.cpu import SamplingCopy
 from srl_agent.held_out import prompt_ids
 from srl_agent.models import load_policy
@@ -16,7 +15,7 @@ from srl_agent.rollout import MAX_SEQUENCES, end_tokens, sample_groups
 from srl_agent.step_reward import decode
 
 
-class LocalModel:
+class LocalModel(Redrawn):
     """Answers prompts; see `srl_agent.answers.Answerer`.
 
     In float32 the same seed draws what the held-out evaluation of a run of one process draws from the same weights.
@@ -32,12 +31,6 @@ class LocalModel:
         if dtype == "bfloat16":
             policy = SamplingCopy(policy).refreshed(policy) if device == "cpu" else policy.to(torch.bfloat16)
         self.model = policy.to(device)
-
-    def drawing(self, sampling: Sampling) -> LocalModel:
-        """The same weights with another way of drawing."""
-        other = copy.copy(self)
-        other.sampling = sampling
-        return other
 
     def __call__(
         self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done

@@ -17,6 +17,15 @@ Anyone = Callable[[bool], bool]
 """Whether any process says yes: all of them sample together, or none."""
 
 
+def anyone_among(accelerator: Any) -> Anyone:
+    """Over the processes of a trainer."""
+
+    def anyone(yes: bool) -> bool:
+        return bool(accelerator.gather(torch.tensor([int(yes)], device=accelerator.device)).max() > 0)
+
+    return anyone
+
+
 @dataclass(frozen=True)
 class Rollout:
     """What the policy wrote after one prompt, and between it what the world answered."""

@@ -104,13 +104,18 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
 
 
 def token_budget(most: int, count_tokens: Callable[[str], int]) -> Fits:
-    """Whether a prompt has at most `most` tokens: its contents and TOKENS_A_MESSAGE for each message."""
+    """Whether a prompt has at most `most` tokens, see `prompt_size`."""
     count = lru_cache(maxsize=100_000)(count_tokens)  # neighbouring steps share most of their messages
 
     def fits(prompt: Sequence[Message]) -> bool:
-        return sum(count(message.content) + TOKENS_A_MESSAGE for message in prompt) <= most
+        return prompt_size(prompt, count) <= most
 
     return fits
+
+
+def prompt_size(prompt: Sequence[Message], count_tokens: Callable[[str], int]) -> int:
+    """Tokens of a prompt as budgets count them: its contents, and TOKENS_A_MESSAGE for each message."""
+    return sum(count_tokens(message.content) + TOKENS_A_MESSAGE for message in prompt)
 
 
 def _name(data: DataConfig) -> str:

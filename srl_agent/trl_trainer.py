@@ -27,7 +27,7 @@ from srl_agent.dynamic_sampling import OLD_LOGPS, Batch
 from srl_agent.filling import Filling, OnFill
 from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import LossTokens, grouped_logps, through
-from srl_agent.play import Request, Rollout
+from srl_agent.play import Request, Rollout, anyone_among
 from srl_agent.rollout import end_tokens, evened, sample_groups
 from srl_agent.sharded import is_sharded, twin_of
 from srl_agent.stage_evaluation import NEVER
@@ -133,7 +133,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     def play(self, starts: list[StepKey], prompts: Sequence[Sequence[int]], rollouts: int) -> list[Rollout]:
         """`rollouts` of the player for each start, with the current weights."""
         assert self.player is not None, "only a stage whose reward is played plays"
-        return self.player.play(Request(starts, prompts, rollouts, self.sample, lambda yes: self._most(int(yes)) > 0))
+        return self.player.play(Request(starts, prompts, rollouts, self.sample, anyone_among(self.accelerator)))
 
     def sample(self, prompts: Sequence[Sequence[int]], rollouts: int) -> list[list[int]]:
         """`rollouts` outputs (token ids) for each prompt (token ids), prompt by prompt, with the current weights."""

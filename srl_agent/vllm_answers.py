@@ -6,9 +6,7 @@ would not merge as training does.
 
 from __future__ import annotations
 
-import copy
 import importlib.util
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +14,12 @@ from typing import Any
 
 from transformers import AutoConfig, GenerationConfig
 
-from srl_agent.answers import Answer, Done, Prompt, Sampling
+from srl_agent.answers import Answer, Done, Prompt, Redrawn, Sampling
 from srl_agent.held_out import prompt_ids
 from srl_agent.models import ADAPTER, resolve_model
 from srl_agent.rollout import end_tokens
 from srl_agent.step_reward import decode
-from srl_agent.vllm_engine import cpu_settings
+from srl_agent.vllm_engine import cpu_settings, vllm_here
 
 
 def why_not_vllm(name: str, device: str) -> str:
@@ -36,7 +34,7 @@ def why_not_vllm(name: str, device: str) -> str:
     return ""
 
 
-class VllmAnswers:
+class VllmAnswers(Redrawn):
     """Answers prompts; see `srl_agent.answers.Answerer`.
 
     Every output has a seed of its own, so it does not depend on the others by what is drawn. It may by rounding: what
@@ -52,12 +50,6 @@ class VllmAnswers:
         self.folder = resolve_model(name)
         self.ends = _end_tokens(self.folder, tokenizer)
         self.llm = _build(self.folder, dtype, device, longest)
-
-    def drawing(self, sampling: Sampling) -> VllmAnswers:
-        """The same weights with another way of drawing."""
-        other = copy.copy(self)
-        other.sampling = sampling
-        return other
 
     def __call__(
         self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
@@ -110,13 +102,8 @@ def _end_tokens(folder: str, tokenizer: Any) -> list[int]:
 
 
 def _build(folder: str, dtype: str, device: str, longest: int) -> Any:
-    # Read when vllm is imported: in this process, where nothing outlives it, and without notes between our lines.
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from vllm import LLM
-
     settings = cpu_settings(AutoConfig.from_pretrained(folder), longest, dtype) if device == "cpu" else {}
-    return LLM(
+    return vllm_here()(
         model=folder,
         skip_tokenizer_init=True,
         generation_config="vllm",  # none of the model's own sampling defaults

@@ -165,18 +165,12 @@ def build_on_cpu(model: Any, *, dtype: str, max_tokens: int, seed: int) -> Any:
 
     `max_tokens`: the longest prompt and output together. `seed` also sets torch's generator, from which it draws.
     """
-    # Read when vllm is imported. In one process, or the weights could not be handed over; its notes on LD_PRELOAD and
-    # threads would stand between the lines of the training.
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from vllm import LLM
-
     config = model.config
     with tempfile.TemporaryDirectory() as folder:
         if not config.architectures:
             config.architectures = [type(model).__name__]
         config.save_pretrained(folder)
-        return LLM(
+        return vllm_here()(
             model=folder,
             load_format="dummy",
             skip_tokenizer_init=True,
@@ -189,6 +183,19 @@ def build_on_cpu(model: Any, *, dtype: str, max_tokens: int, seed: int) -> Any:
             seed=seed,
             **cpu_settings(config, max_tokens, dtype),
         )
+
+
+def vllm_here() -> Any:
+    """vLLM's class `LLM`, for an engine in this process that is quiet: so variables say, read when it is imported.
+
+    In another process weights could not be handed over, and it might outlive us; vLLM's notes on LD_PRELOAD and threads
+    would stand between our lines.
+    """
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from vllm import LLM
+
+    return LLM
 
 
 def cpu_settings(config: Any, max_tokens: int, dtype: str) -> dict[str, Any]:

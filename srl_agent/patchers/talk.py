@@ -7,7 +7,7 @@ from typing import Any
 
 from srl_agent.answers import Answer, Prompt
 from srl_agent.patchers import Ask, Kit
-from srl_agent.step_sets import TOKENS_A_MESSAGE, without_surrogates
+from srl_agent.step_sets import prompt_size, without_surrogates
 
 
 @dataclass
@@ -32,14 +32,10 @@ class Talk:
         answer: Answer = self.ask(prompt)
         text = without_surrogates(answer.text)
         self.outputs.append(text)
-        self.prompt_tokens += self.size(prompt)
+        self.prompt_tokens += prompt_size(prompt, self.kit.count_tokens)
         self.completion_tokens += answer.tokens or self.kit.count_tokens(text)
         self.cut += answer.cut
         return text
-
-    def size(self, prompt: Prompt) -> int:
-        """Tokens of a prompt."""
-        return sum(self.kit.count_tokens(message.content) + TOKENS_A_MESSAGE for message in prompt)
 
     @property
     def tokens(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from srl_agent.intervals import mcnemar, paired_difference
 from srl_agent.swe_eval.records import Status, Verdict
-from srl_agent.swe_eval.statistics import mcnemar, paired_difference
 
 
 @dataclass(frozen=True, slots=True)

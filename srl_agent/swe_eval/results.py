@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
 from typing import Any
 
+from srl_agent.intervals import wilson
 from srl_agent.swe_eval.records import Prediction, Status, Task, Verdict
-from srl_agent.swe_eval.statistics import wilson
 
 SCHEMA = "srl-agent/swe-eval-1"
 EFFORTS = ("steps", "prompt_tokens", "completion_tokens", "seconds")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from srl_agent.intervals import mcnemar, paired_difference, wilson
 from srl_agent.swe_eval.compare import compare
 from srl_agent.swe_eval.records import Prediction, Status, Task, Verdict
 from srl_agent.swe_eval.results import summarise, table
-from srl_agent.swe_eval.statistics import mcnemar, paired_difference, wilson
 
 
 def task(name: str, repo: str = "a/a", difficulty: str = "") -> Task:

@@ -43,9 +43,8 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     def tell(line: str) -> None:
         say(console, line)
 
-    tasks = _tasks(args)
+    tasks, folder = _tasks(args), args.output or _default_folder(args)
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
-    folder = args.output or _default_folder(args)
     tell(f"directory: {folder}")
     engine = None if args.no_scoring else find_engine(args.docker_host, args.unsafe_daemon, tell)
     made = (
@@ -54,13 +53,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     if engine is None:
         tell(f"wrote {folder / 'preds.jsonl'}: {plural(len(made.predictions), 'prediction')}; not scored, as asked")
         return UNFINISHED if made.failed else 0
-    settings = Settings(
-        folder / "harness", args.jobs, args.test_timeout, docker_host=engine.docker_host, pull=args.pull,
-        unsafe_daemon=args.unsafe_daemon,
-    )  # fmt: skip
-    left = [task for task in tasks.tasks if task.instance_id not in made.failed]
-    scored = {verdict.instance_id: verdict for verdict in score(left, made.predictions, settings, _watcher(tell))}
-    scored |= {name: Verdict(name, Status.ERROR, why) for name, why in made.failed.items()}
+    scored = _score(args, tasks, made, engine.docker_host, folder, tell)
     summary = {
         **summarise(tasks.tasks, made.predictions, scored),
         **_facts(args, tasks, made.facts, known_images(engine, tasks.tasks)),
@@ -83,6 +76,20 @@ def _tasks(args: argparse.Namespace) -> TaskSet:
     if not args.no_scoring:
         check_columns(tasks.tasks)
     return tasks
+
+
+def _score(
+    args: argparse.Namespace, tasks: TaskSet, made: Made, docker_host: str, folder: Path, tell: Say
+) -> dict[str, Verdict]:
+    """A verdict for each task by its id: the harness's, or ERROR where no prediction could be made."""
+    settings = Settings(
+        folder / "harness", args.jobs, args.test_timeout, docker_host=docker_host, pull=args.pull,
+        unsafe_daemon=args.unsafe_daemon,
+    )  # fmt: skip
+    watcher = Watcher(lambda verdict: tell(f"{verdict.instance_id}: {verdict.status} {verdict.detail}".rstrip()), tell)
+    left = [task for task in tasks.tasks if task.instance_id not in made.failed]
+    scored = {verdict.instance_id: verdict for verdict in score(left, made.predictions, settings, watcher)}
+    return scored | {name: Verdict(name, Status.ERROR, why) for name, why in made.failed.items()}
 
 
 def _read(args: argparse.Namespace, tasks: TaskSet, folder: Path, tell: Say) -> Made:
@@ -110,10 +117,6 @@ def _default_folder(args: argparse.Namespace) -> Path:
     told = {name: value for name, value in vars(args).items() if name != "command"}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
     return Path("runs") / f"eval-{args.eval_command}-{digest}"
-
-
-def _watcher(tell: Say) -> Watcher:
-    return Watcher(lambda verdict: tell(f"{verdict.instance_id}: {verdict.status} {verdict.detail}".rstrip()), tell)
 
 
 def _facts(

@@ -1,4 +1,4 @@
-"""Intervals and paired differences of resolve rates."""
+"""Intervals of shares, and paired differences between two of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ Z = 1.959963984540054
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share, by Wilson's score (Wilson 1927); good for small numbers and for shares near 0 and 1.
+    """95 % interval of a share; (0, 1) without a trial. See `score_interval`."""
+    return score_interval(successes / trials, trials) if trials else (0.0, 1.0)
 
-    (0, 1) without a trial.
+
+def score_interval(share: float, number: float) -> tuple[float, float]:
+    """95 % interval of a share by Wilson's score (Wilson 1927); good for small numbers and for shares near 0 and 1.
+
+    `number` is how many trials there were, or as how many they count.
     """
-    if not trials:
-        return 0.0, 1.0
-    share, square = successes / trials, Z * Z
-    middle = (share + square / (2 * trials)) / (1 + square / trials)
-    reach = Z * sqrt(share * (1 - share) / trials + square / (4 * trials * trials)) / (1 + square / trials)
+    weight = Z * Z / number
+    middle = (share + weight / 2) / (1 + weight)
+    reach = Z / (1 + weight) * sqrt(share * (1 - share) / number + weight / (4 * number))
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
