@@ -2,7 +2,8 @@
 
 Each seed has its own supervised cold start; every arm goes on from it for as many optimiser steps, and its checkpoints
 half-way and at the end are scored by `srl-agent eval steps` under one reward (similarity, body), whatever the arm was
-trained on. Runs and scores stay in --output, and what is finished there is not done again.
+trained on. Runs and scores stay in --output, and what is finished there is not done again; the weights go as soon as
+nothing sets out from them (1.5 GB a checkpoint).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 DATA = ("data.held_out_episodes=13", "data.held_out_steps=32")
 GROUPS = ("srl.rollouts=8", "srl.prompts_per_step=4", "srl.learning_rate=3e-5")
@@ -31,7 +34,10 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rlvr": ("rlvr", ("rlvr.rollouts=8", "rlvr.prompts_per_step=4", "rlvr.learning_rate=3e-5")),
 }
 """Name to (stage, settings); `srl -> rlvr` goes on from the arm `srl` with the settings of `rlvr`."""
-SHOWN = ("exact_match", "format_error_rate")
+Summary = dict[str, Any]
+"""What `eval steps` writes."""
+Table = dict[tuple[str, int], list[Summary]]
+"""Arm and seed -> scores at the start, half-way and at the end."""
 CHAINED = "srl -> rlvr"
 
 
@@ -44,29 +50,42 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=[*ARMS, CHAINED], choices=[*ARMS, CHAINED])
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, the cores shared among them")
     args = parser.parse_args()
+    if CHAINED in args.arms and "srl" not in args.arms:
+        parser.error(f"--arms: {CHAINED!r} sets out from the end of 'srl', which is not among them")
     args.output.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(args.jobs) as pool:
         starts = dict(zip(args.seeds, pool.map(partial(cold_start, args), args.seeds), strict=True))
-        jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
-        curves = pool.map(lambda job: curve(args, *job, starts[job[1]]), jobs)
-        table = dict(zip(jobs, curves, strict=True))
+        first = [(arm, seed) for seed in args.seeds for arm in args.arms if arm != CHAINED]
+        last = [(CHAINED, seed) for seed in args.seeds if CHAINED in args.arms]
+        table = {}
+        for jobs in (first, last):  # A chained arm sets out from what another one has made.
+            curves = pool.map(lambda job: curve(args, *job, starts[job[1]]), jobs)
+            table |= dict(zip(jobs, curves, strict=True))
     print_table(args, table)
     draw(args, table)
 
 
 def cold_start(args: argparse.Namespace, seed: int) -> Path:
-    """The checkpoint that every arm of a seed sets out from."""
-    return train(args, f"seed{seed}-cold", "sft", ("data.held_out_steps=1", f"seed={seed}"))[-1]
+    """The checkpoint that every arm of a seed sets out from, scored."""
+    checkpoint = train(args, f"seed{seed}-cold", "sft", ("data.held_out_steps=1", f"seed={seed}"))[-1]
+    score(args, seed, checkpoint)
+    return checkpoint
 
 
-def curve(args: argparse.Namespace, arm: str, seed: int, start: Path) -> list[dict[str, float]]:
+def curve(args: argparse.Namespace, arm: str, seed: int, start: Path) -> list[Summary]:
     """Scores at the start, half-way and at the end of one arm."""
+    origin, kind = start, arm
     if arm == CHAINED:
-        start, arm = run_arm(args, "srl", seed, start)[-1], "rlvr"
-        name = f"seed{seed}-srl-then-rlvr"
-    else:
-        name = arm_name(arm, seed)
-    return [score(args, seed, folder) for folder in (start, *run_arm(args, arm, seed, start, name))]
+        origin, kind = args.output / arm_name("srl", seed) / "srl" / f"checkpoint-{args.steps}", "rlvr"
+    found = args.output / arm_name(arm, seed) / "curve.json"
+    if not found.exists():
+        checkpoints = run_arm(args, kind, arm_name(arm, seed), seed, origin)
+        points = [score(args, seed, folder) for folder in (origin, *checkpoints)]
+        found.write_text(json.dumps(points), encoding="utf-8")
+        for folder in checkpoints if arm != "srl" else checkpoints[:-1]:
+            shutil.rmtree(folder)
+    curves: list[Summary] = json.loads(found.read_text(encoding="utf-8"))
+    return curves
 
 
 def arm_name(arm: str, seed: int) -> str:
@@ -74,12 +93,12 @@ def arm_name(arm: str, seed: int) -> str:
     return f"seed{seed}-" + "".join(letter if letter.isalnum() else "-" for letter in arm)
 
 
-def run_arm(args: argparse.Namespace, arm: str, seed: int, start: Path, name: str = "") -> list[Path]:
+def run_arm(args: argparse.Namespace, arm: str, name: str, seed: int, start: Path) -> list[Path]:
     """Checkpoints half-way and at the end of an arm."""
     stage, settings = ARMS[arm]
     common = (f"model.name={start}", f"seed={seed}", f"{stage}.max_steps={args.steps}", "data.held_out_steps=1")
     every = f"trainer.save_every={args.steps // 2}"
-    return train(args, name or arm_name(arm, seed), stage, (*common, *settings, every))[-2:]
+    return train(args, name, stage, (*common, *settings, every))[-2:]
 
 
 def train(args: argparse.Namespace, name: str, stage: str, settings: tuple[str, ...]) -> list[Path]:
@@ -96,7 +115,7 @@ def train(args: argparse.Namespace, name: str, stage: str, settings: tuple[str, 
     return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
 
 
-def score(args: argparse.Namespace, seed: int, checkpoint: Path) -> dict[str, float]:
+def score(args: argparse.Namespace, seed: int, checkpoint: Path) -> Summary:
     """What `srl-agent eval steps` says of a checkpoint."""
     folder = checkpoint.parent.parent / f"score-{checkpoint.name}"
     summary = folder / "summary.json"
@@ -115,7 +134,7 @@ def score(args: argparse.Namespace, seed: int, checkpoint: Path) -> dict[str, fl
             str(folder),
         ]
         call(args, folder.parent.name, command + [part for option in options for part in ("--set", option)])
-    found: dict[str, float] = json.loads(summary.read_text(encoding="utf-8"))
+    found: Summary = json.loads(summary.read_text(encoding="utf-8"))
     return found
 
 
@@ -132,9 +151,6 @@ def call(args: argparse.Namespace, name: str, words: list[str]) -> None:
         subprocess.run(command, check=True, stdout=log, stderr=log)
 
 
-Table = dict[tuple[str, int], list[dict[str, float]]]
-
-
 def print_table(args: argparse.Namespace, table: Table) -> None:
     """One row an arm: mean over the seeds and sample standard deviation of the reward and what else is scored."""
     print("\n| arm | start | half-way | end | change | exact at the end | format errors at the end |")
@@ -147,6 +163,8 @@ def print_table(args: argparse.Namespace, table: Table) -> None:
             statistics.fmean(points[-1][name] for points in curves) for name in ("exact_match", "format_error_rate")
         ]
         print(f"| {arm} | {' | '.join(at)} | {change} | {ends[0]:.3f} | {ends[1]:.3f} |")
+    floors = table[args.arms[0], args.seeds[0]][0]["reward_floors"]
+    print("floors, no skill needed: " + ", ".join(f"{name} {value:.3f}" for name, value in floors.items()))
 
 
 def spread(values: list[float]) -> str:
