@@ -57,9 +57,9 @@ def main() -> None:
         starts = dict(zip(args.seeds, pool.map(partial(cold_start, args), args.seeds), strict=True))
         first = [(arm, seed) for seed in args.seeds for arm in args.arms if arm != CHAINED]
         last = [(CHAINED, seed) for seed in args.seeds if CHAINED in args.arms]
-        table = {}
+        table: Table = {}
         for jobs in (first, last):  # A chained arm sets out from what another one has made.
-            curves = pool.map(lambda job: curve(args, *job, starts[job[1]]), jobs)
+            curves = pool.map(lambda job: curve(args, job[0], job[1], starts[job[1]]), jobs)
             table |= dict(zip(jobs, curves, strict=True))
     print_table(args, table)
     draw(args, table)
@@ -121,18 +121,8 @@ def score(args: argparse.Namespace, seed: int, checkpoint: Path) -> Summary:
     summary = folder / "summary.json"
     if not summary.exists():
         options = [*DATA, f"model.name={checkpoint}", "eval.rollouts=2", threads(args)]
-        command = [
-            "eval",
-            "steps",
-            "--domain",
-            "swe",
-            "--preset",
-            "smoke",
-            "--seed",
-            str(seed),
-            "--output",
-            str(folder),
-        ]
+        command = ["eval", "steps", "--domain", "swe", "--preset", "smoke", "--seed", str(seed)]
+        command += ["--output", str(folder)]
         call(args, folder.parent.name, command + [part for option in options for part in ("--set", option)])
     found: Summary = json.loads(summary.read_text(encoding="utf-8"))
     return found
