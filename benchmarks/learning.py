@@ -1,8 +1,8 @@
 """Does step-wise training raise the reward on held-out steps? Seeds of the bundled set, beside a learning rate of 0.
 
-Each seed has its own supervised cold start, from which two srl stages set out: one with the learning rate and one
-with 0, with the same data order and the same evaluation. Prints one row a run and the spread over the seeds; the
-runs stay in --output, and a run that is finished there is not run again.
+Each seed has its own supervised cold start, from which an srl stage sets out; from the first seed's another one, with
+a learning rate of 0, the same data order and the same evaluation. Prints one row a run and the spread over the seeds;
+the runs stay in --output, and a run that is finished there is not run again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     args.output = args.output or Path("runs/learning" if args.domain == "swe" else f"runs/learning-{args.domain}")
     with ThreadPoolExecutor(args.jobs) as pool:
         starts = dict(zip(args.seeds, pool.map(lambda seed: cold_start(args, seed), args.seeds), strict=True))
-        runs = [(seed, rate) for rate in (args.rate, "0") for seed in args.seeds]
+        runs = [(seed, args.rate) for seed in args.seeds] + [(args.seeds[0], "0")]
         curves = pool.map(lambda run: held_out(args, *run, starts[run[0]]), runs)
         print_table([(*run, curve) for run, curve in zip(runs, curves, strict=True)])
 
