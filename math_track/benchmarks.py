@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from math_track.extract import boxed_answer, hashed_answer
@@ -91,7 +91,9 @@ class Rows:
     problems: tuple[Problem, ...]
     """Each with its gold answer."""
     digest: str
-    """SHA-256 over names, questions and gold answers."""
+    """SHA-256 over their names, questions and gold answers."""
+    of: str
+    """The same over all problems of the benchmark, asked or not."""
     whole: bool
     """Whether these are as many as the benchmark has."""
     source: str
@@ -117,7 +119,11 @@ def read_benchmark(name: str, rows: str = "", part: slice = slice(None)) -> Rows
     if not problems:
         raise ConfigError(f"--slice: none of the {len(found)} problems of {name} is in it")
     whole = len(problems) == (benchmark.size or len(found))
-    return Rows(name, problems, digest([(one.name, one.problem, one.answer) for one in problems]), whole, source)
+    return Rows(name, problems, _digest(problems), _digest(found), whole, source)
+
+
+def _digest(problems: Sequence[Problem]) -> str:
+    return digest([(one.name, one.problem, one.answer) for one in problems])
 
 
 def _read(name: str, benchmark: Benchmark, source: str) -> Iterator[Problem]:

@@ -44,11 +44,9 @@ class Task:
         return Sampling(0.0 if self.draw == GREEDY else TEMPERATURE, self.max_tokens)
 
     def facts(self) -> dict[str, Any]:
-        """What decides the answers, besides model and prompt."""
+        """What decides the answers, besides model, prompt and problem."""
         return {
             "benchmark": self.rows.benchmark,
-            "rows": self.rows.digest,
-            "problems": len(self.rows.problems),
             "temperature": self.sampling.temperature,
             "max_tokens": self.max_tokens,
             "outputs": self.outputs,
@@ -97,7 +95,7 @@ def settle_task(task: Task, facts: Mapping[str, Any], made_with: Mapping[str, st
 
 
 def _place(task: Task, folder: Path) -> Path:
-    return folder / task.rows.benchmark / task.draw
+    return folder / task.rows.benchmark / (f"{task.draw}-{task.outputs}" if task.draw == SAMPLED else task.draw)
 
 
 def answer_task(
@@ -164,7 +162,14 @@ def write_results(
         "schema": SCHEMA,
         **record,
         "results": [
-            {**task.facts(), "draw": task.draw, "whole": task.rows.whole, **figures(graded)} for task, graded in results
+            {
+                **task.facts(),
+                "draw": task.draw,
+                "rows": task.rows.digest,
+                "whole": task.rows.whole,
+                **figures(graded),
+            }
+            for task, graded in results
         ],
     }
     write_json(folder / SUMMARY, found)

@@ -1,5 +1,7 @@
 """A model rewrites worked solutions as `N. **TITLE** ACTION` steps (SRL paper, v3); what breaks the form is dropped.
 
+Only solutions that do not split yet are asked for; the paper rewrites all, those in steps of another form too.
+
 The paper gives the form, and that failures are dropped; the prompt is in our own words. That a rewriting says the same
 as the solution is checked only at its end, by the final answer.
 """
@@ -54,6 +56,15 @@ class Rewriting:
     """Those with a rewritten solution."""
     dropped: Mapping[str, str]
     """Name of each problem whose rewriting was dropped, to the reason."""
+
+
+def splits(problem: Problem) -> bool:
+    """Whether the solution is in numbered, titled steps as it is."""
+    try:
+        split_solution(problem.solution)
+    except NotSplit:
+        return False
+    return True
 
 
 def rewriting_prompt(problem: Problem) -> list[Message]:

@@ -1,16 +1,20 @@
-"""Ask a model many prompts, keep each answer in a file as it comes, and go on where an earlier process was stopped."""
+"""Ask a model many prompts, keep each answer in a file as it comes, and go on where an earlier process was stopped.
+
+An answer is kept under the name and the text of its question, so that more questions, or fewer, build on what is there.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from srl_agent.answers import Answer, Answerer, Prompt, seeds_of
 from srl_agent.errors import ConfigError
-from srl_agent.run_dir import append_jsonl, read_jsonl, write_json, write_text
+from srl_agent.run_dir import append_jsonl, digest, read_jsonl, write_json, write_text
 
 ANSWERS, ASKED = "answers.jsonl", "asked.json"
 MADE_WITH = "made_with"
@@ -23,6 +27,17 @@ class Question:
     name: str
     """Unique among the questions that are asked together."""
     prompt: Prompt
+
+    @cached_property
+    def key(self) -> str:
+        """Tells it from others, also from those of the same name that were asked before in other words."""
+        return digest([self.name, [asdict(message) for message in self.prompt]])
+
+
+def default_folder(name: str, facts: Mapping[str, Any]) -> Path:
+    """Where an evaluation of that name goes without `--output`: one for the same `facts`, those that `settle` compares,
+    so that what can build on each other meets there, and nothing else does."""
+    return Path("runs") / f"eval-{name}-{digest(facts)[:8]}"
 
 
 def settle(
@@ -55,15 +70,16 @@ class Answers:
     def __init__(self, folder: Path, rollouts: int) -> None:
         self._path = folder / ANSWERS
         rows = [row for row in read_jsonl(self._path) if len(row["answers"]) == rollouts]
-        self.by_name = {row["name"]: [Answer(**answer) for answer in row["answers"]] for row in rows}
+        self.by_key = {row["key"]: [Answer(**answer) for answer in row["answers"]] for row in rows}
         if self._path.exists():  # without a line that a kill has cut, behind which nothing could be added
             write_text(self._path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
-    def add(self, name: str, answers: list[Answer]) -> None:
+    def add(self, question: Question, answers: list[Answer]) -> None:
         """Keep the answers of a question, unless it has some."""
-        if name not in self.by_name:
-            self.by_name[name] = answers
-            append_jsonl(self._path, [{"name": name, "answers": [asdict(answer) for answer in answers]}])
+        if question.key not in self.by_key:
+            self.by_key[question.key] = answers
+            row = {"name": question.name, "key": question.key, "answers": [asdict(answer) for answer in answers]}
+            append_jsonl(self._path, [row])
 
 
 def ask_all(
@@ -81,21 +97,23 @@ def ask_all(
     where something is left to ask.
     """
     kept = Answers(folder, rollouts)
-    left = [number for number, question in enumerate(questions) if question.name not in kept.by_name]
+    left = [number for number, question in enumerate(questions) if question.key not in kept.by_key]
     tell(len(questions) - len(left))
     if left:
         model = make()
         for block in _blocks(left, len(questions), model.together // rollouts if model.together else None):
             prompts = [questions[number].prompt for number in block]
             seeds = [seeds_of(seed, questions[number].name, rollouts) for number in block]
-            model(prompts, rollouts, seeds, _keeper(kept, [questions[number].name for number in block], tell))
-    return [kept.by_name[question.name] for question in questions]
+            model(prompts, rollouts, seeds, _keeper(kept, questions, block, tell))
+    return [kept.by_key[question.key] for question in questions]
 
 
-def _keeper(kept: Answers, names: Sequence[str], tell: Callable[[int], None]) -> Callable[[int, list[Answer]], None]:
+def _keeper(
+    kept: Answers, questions: Sequence[Question], block: Sequence[int], tell: Callable[[int], None]
+) -> Callable[[int, list[Answer]], None]:
     def keep(place: int, answers: list[Answer]) -> None:
-        kept.add(names[place], answers)
-        tell(len(kept.by_name))
+        kept.add(questions[block[place]], answers)
+        tell(sum(question.key in kept.by_key for question in questions))
 
     return keep
 

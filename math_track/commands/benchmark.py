@@ -27,12 +27,13 @@ from math_track.evaluation import (
 from math_track.grader import Grader
 from math_track.prompts import evaluation_prompt
 from srl_agent.answers import Answer
+from srl_agent.asking import default_folder
 from srl_agent.commands.data.console import by_tenths, open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
 from srl_agent.cores import usable_cores
 from srl_agent.errors import ConfigError
-from srl_agent.run_dir import digest, provenance
+from srl_agent.run_dir import provenance
 from srl_agent.wording import plural
 
 GRADERS = ("math-verify", "latex2sympy2-extended", "sympy")
@@ -47,7 +48,7 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     engine = choose_engine(args, config)
     ask = partial(evaluation_prompt, thinking=args.think)
     facts = _facts(engine, ask)
-    folder = args.output or _default_folder(args.eval_command, [{**facts, **task.facts()} for task in tasks])
+    folder = args.output or default_folder(args.eval_command, {**facts, **_common(tasks)})
     for line in (*why, *_lines(tasks, engine, folder)):
         say(console, line)
     draws = engine.open(_longest(tasks, engine, ask))
@@ -113,9 +114,10 @@ def _facts(engine: Engine, ask: Ask) -> dict[str, Any]:
     return {**kept, "weights": engine.weights, "prompt": ask("")[0].content}
 
 
-def _default_folder(name: str, facts: object) -> Path:
-    """The same for the same command, so that it goes on."""
-    return Path("runs") / f"eval-{name}-{digest(facts)[:8]}"
+def _common(tasks: Sequence[Task]) -> dict[str, Any]:
+    """What a folder is one for: not which of the problems, nor how many outputs, so that those build on each other."""
+    rows = {task.rows.benchmark: task.rows.of for task in tasks}
+    return {"rows": rows, "max_tokens": tasks[0].max_tokens, "seed": tasks[0].seed}
 
 
 def _lines(tasks: Sequence[Task], engine: Engine, folder: Path) -> list[str]:

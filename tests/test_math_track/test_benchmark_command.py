@@ -204,18 +204,49 @@ def test_a_kill_of_a_local_model_s_evaluation_changes_nothing(
     assert all(len({one["text"] for one in row["outputs"]}) > 8 for row in rows_of if row["draw"] == "sampled")
 
 
-def test_without_a_directory_the_same_command_goes_on_in_the_same_one(
+def test_without_a_directory_other_slices_and_more_outputs_build_on_the_answers_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows = write_rows(tmp_path / "rows.jsonl", 3)
     with endpoint(solve) as server:
         words = words_of(server, rows, tmp_path)[:-2]
+        run(capsys, *words, "--slice", "1:3")
+        assert "2 of 3 problems answered before" in run(capsys, *words)
+        assert "problems, greedy: 2 of 2 problems answered before" in run(
+            capsys, *words, "--slice", "0:2", "--avg", "2"
+        )
+        run(capsys, *words, "--slice", "0:2", "--avg", "3")
+        assert len(server.requests) == 3 + 2 * 2 + 2 * 3
+        assert "3 of 3 problems answered before" in run(capsys, *words, "-j", "1")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert json.loads((folder / "summary.json").read_text())["results"][0]["problems"] == 3
+
+
+@pytest.mark.parametrize("more", [["--server-model", "n"], ["--seed", "3"], ["--max-tokens", "9"], ["--rows", "OTHER"]])
+def test_without_a_directory_what_cannot_build_on_the_answers_there_goes_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with endpoint(solve) as server:
+        words = words_of(server, write_rows(tmp_path / "rows.jsonl", 1), tmp_path)[:-2]
         run(capsys, *words)
-        assert "3 of 3 problems answered before" in run(capsys, *words)
-        run(capsys, *words, "--slice", "0:2")
-        assert len(server.requests) == 5
+        other = write_rows(tmp_path / "other.jsonl", 2)
+        at = words.index("--rows")
+        words = [*words[:at], *words[at + 2 :], "--rows", other] if "OTHER" in more else [*words, *more]
+        run(capsys, *words)
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_answers_are_those_of_the_problem_s_words_not_of_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    with endpoint(solve) as server:
+        run(capsys, *words_of(server, write_rows(rows, 3), tmp_path / "out"))
+        rows.write_text(rows.read_text().replace("2 + 2", "4 + 4"))
+        assert "2 of 3 problems answered before" in run(capsys, *words_of(server, str(rows), tmp_path / "out"))
+        assert server.requests[-1][2]["messages"][-1]["content"] == "What is 4 + 4?"
 
 
 def test_a_directory_with_answers_of_something_else_is_refused(
@@ -224,11 +255,8 @@ def test_a_directory_with_answers_of_something_else_is_refused(
     rows = write_rows(tmp_path / "rows.jsonl", 3)
     with endpoint(solve) as server:
         run(capsys, *words_of(server, rows, tmp_path / "out"))
-        for more, changed in (
-            (["--max-tokens", "9"], "max_tokens 2048, and this is 9"),
-            (["--slice", "0:2"], "problems 3, and"),
-        ):
-            assert changed in fail(capsys, *words_of(server, rows, tmp_path / "out", *more)[1:])
+        more = ["--max-tokens", "9"]
+        assert "max_tokens 2048, and this is 9" in fail(capsys, *words_of(server, rows, tmp_path / "out", *more)[1:])
 
 
 def test_a_model_that_was_written_anew_is_not_taken_for_the_one_before(

@@ -29,7 +29,7 @@ class Texts:
 
 
 def task(draw: str, outputs: int) -> Task:
-    return Task(Rows("problems", PROBLEMS, "digest", True, "file"), draw, outputs, 16, 0)
+    return Task(Rows("problems", PROBLEMS, "digest", "of all", True, "file"), draw, outputs, 16, 0)
 
 
 def boxed(*answers: str) -> list[Answer]:

@@ -124,9 +124,13 @@ def test_a_kept_problem_is_the_same_but_for_its_solution() -> None:
     assert found.dropped == {"p-1": NO_STEPS}
 
 
+SPLIT = Problem("split", "What is 5?", "### Step 1: Look\nIt is five.\n### Step 2: Say\n$\\boxed{5}$", "5")
+BARE = Problem("bare", "What is 9?", "", "9")
+
+
 def problems(path: Path, count: int = 6) -> str:
     made = [Problem(f"p-{n}", f"What is {n} + 0?", f"It is $\\boxed{{{n}}}$.", str(n)) for n in range(count)]
-    write_problems(path, [*made, Problem("bare", "What is 9?", "", "9")])
+    write_problems(path, [SPLIT, *made, BARE])
     return str(path)
 
 
@@ -148,14 +152,16 @@ def test_the_command_writes_what_was_rewritten_and_says_what_was_dropped(
     with endpoint(answer) as server:
         assert run(tmp_path, server.url, "--temperature", "0.5", "--max-tokens", "99") == 0
     found = read_problems(str(tmp_path / "out.jsonl")).problems
-    assert [problem.name for problem in found] == ["p-0", "p-2", "p-4"]
-    assert found[1].solution == "1. **Add** We add 0 to 2.\n2. **Say** It is $\\boxed{2.0}$."
+    assert [problem.name for problem in found] == ["split", *(f"p-{n}" for n in range(6)), "bare"]
+    assert (found[0].solution, found[2].solution) == (SPLIT.solution, "It is $\\boxed{1}$.")
+    assert found[3].solution == "1. **Add** We add 0 to 2.\n2. **Say** It is $\\boxed{2.0}$."
     assert len(server.requests) == 6
     sent = server.requests[0][2]
     assert (sent["model"], sent["temperature"], sent["max_tokens"]) == ("m", 0.5, 99)
     printed = capsys.readouterr().out
-    assert "asked: 6 worked solutions; 1 have none" in printed
-    assert "dropped: no numbered steps" in printed and "wrote" in printed
+    assert "asked: 6 worked solutions; not asked: 1 that split into steps as they are, 1 problem without" in printed
+    assert "dropped: no numbered steps" in printed
+    assert "8 problems, 3 with a rewritten solution, 5 as they were" in " ".join(printed.split())
     dropped = (tmp_path / "out.jsonl.answers" / "dropped.jsonl").read_text().splitlines()
     assert json.loads(dropped[0]) == {"name": "p-1", "reason": "no numbered steps"}
     assert len(dropped) == 3
@@ -164,27 +170,42 @@ def test_the_command_writes_what_was_rewritten_and_says_what_was_dropped(
 def test_a_command_that_was_stopped_asks_only_for_what_is_missing(tmp_path: Path) -> None:
     lock, served = threading.Lock(), 0
 
-    def answer_some(body: dict[str, Any]) -> Reply:
+    def answer_but_the_fifth(body: dict[str, Any]) -> Reply:
         nonlocal served
         with lock:
             served += 1
-            return answer(body) if served <= 4 else Reply(401, "no")
+            return Reply(401, "no") if served == 5 else answer(body)
 
-    with endpoint(answer_some) as server:
+    with endpoint(answer_but_the_fifth) as server:
         assert run(tmp_path, server.url, "--concurrency", "1") == 2
-    assert not (tmp_path / "out.jsonl").exists()
-    with endpoint(answer) as server:
+        assert not (tmp_path / "out.jsonl").exists()
+        asked = len(server.requests)
         assert run(tmp_path, server.url) == 0
-    assert len(server.requests) == 2
-    assert len(read_problems(str(tmp_path / "out.jsonl")).problems) == 3
+        assert len(server.requests) - asked == 2
+    assert len(read_problems(str(tmp_path / "out.jsonl")).problems) == 8
+
+
+def test_more_problems_build_on_the_answers_of_fewer(tmp_path: Path) -> None:
+    with endpoint(answer) as server:
+        words = [str(tmp_path / "out.jsonl"), "--server", server.url, "--server-model", "m"]
+        for count in (2, 6):
+            assert main(["data", "rewrite-steps", problems(tmp_path / f"{count}.jsonl", count), *words]) == 0
+    assert len(server.requests) == 6
 
 
 def test_answers_of_other_settings_are_not_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with endpoint(answer) as server:
+    with endpoint(answer) as server, endpoint(answer) as other:
         assert run(tmp_path, server.url) == 0
-        assert run(tmp_path, server.url, "--seed", "2") == 2
-    message = capsys.readouterr().err
-    assert "--answers: " in message and "has answers under seed 0" in message
+        for url, more, changed in (
+            (server.url, ["--seed", "2"], "seed 0"),
+            (server.url, ["--temperature", "1"], "request "),
+            (server.url, ["--server-model", "n"], "model 'm'"),
+            (other.url, [], f"engine 'server {server.url}'"),
+        ):
+            assert run(tmp_path, url, *more) == 2
+            message = capsys.readouterr().err
+            assert "--answers: " in message and f"has answers under {changed}" in message
+        assert other.requests == []
 
 
 def test_where_nothing_keeps_the_form_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,8 +235,11 @@ def test_what_cannot_work_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
-def test_problems_without_worked_solutions_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "a.jsonl").write_text(json.dumps({"problem": "p", "answer": "1"}))
+@pytest.mark.parametrize(("problem", "why"), [(BARE, "no problem in it has one"), (SPLIT, "all 1 worked solutions")])
+def test_where_nothing_is_to_be_rewritten_nothing_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problem: Problem, why: str
+) -> None:
+    write_problems(tmp_path / "a.jsonl", [problem])
     words = ["--server", "http://127.0.0.1:9/v1", "--server-model", "m"]
     assert main(["data", "rewrite-steps", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"), *words]) == 2
-    assert "no problem in it has a worked solution" in capsys.readouterr().err
+    assert f"no worked solution to rewrite: {why}" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from srl_agent.answers import Answer, Done, Prompt
-from srl_agent.asking import ANSWERS, Question, ask_all, settle
+from srl_agent.asking import ANSWERS, Question, ask_all, default_folder, settle
 from srl_agent.errors import ConfigError
 from srl_agent.scripted import Scripted
 from trajectories.records import Message
@@ -77,6 +77,27 @@ def test_a_line_that_a_kill_has_cut_is_asked_again(tmp_path: Path) -> None:
     model = Dice(0)
     assert ask_all(lambda: model, QUESTIONS, 2, 5, tmp_path, lambda count: None) == whole
     assert model.asked == 1
+
+
+def test_more_questions_build_on_the_answers_of_fewer(tmp_path: Path) -> None:
+    fewer = ask_all(lambda: Dice(0), QUESTIONS[2:4], 2, 5, tmp_path, lambda count: None)
+    model, told = Dice(0), list[int]()
+    assert ask_all(lambda: model, QUESTIONS, 2, 5, tmp_path, told.append)[2:4] == fewer
+    assert (model.asked, told[0], told[-1]) == (5, 2, 7)
+    ask_all(lambda: model, QUESTIONS[:1], 2, 5, tmp_path, told.append)
+    assert (model.asked, told[-1]) == (5, 1)
+
+
+def test_a_question_of_the_same_name_in_other_words_is_asked(tmp_path: Path) -> None:
+    ask_all(lambda: Dice(0), QUESTIONS, 2, 5, tmp_path, lambda count: None)
+    changed, model = Question("q3", [Message("user", "another")]), Dice(0)
+    ((answer, _),) = ask_all(lambda: model, [changed], 2, 5, tmp_path, lambda count: None)
+    assert answer.text.startswith("another:")
+
+
+def test_the_default_folder_is_one_for_the_same_facts() -> None:
+    first, again = (default_folder("x", {"model": "a", "seed": 1}) for _ in range(2))
+    assert first == again != default_folder("x", {"model": "b", "seed": 1})
 
 
 def test_nothing_is_asked_and_no_model_made_where_all_is_there(tmp_path: Path) -> None:
