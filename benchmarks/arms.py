@@ -21,17 +21,13 @@ from pathlib import Path
 from typing import Any
 
 DATA = ("data.held_out_episodes=13", "data.held_out_steps=32")
-GROUPS = ("srl.rollouts=8", "srl.prompts_per_step=4", "srl.learning_rate=3e-5")
 ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "srl": ("srl", GROUPS),
-    "srl, every group kept": ("srl", (*GROUPS, "srl.dynamic_sampling.enabled=false")),
-    "srl, calls compared wrapped": ("srl", (*GROUPS, "reward.text=wrapped")),
-    "one-step (whole episodes)": (
-        "srl",
-        (*GROUPS, "srl.target=episode", "srl.max_completion_tokens=448", "srl.rollouts=4"),
-    ),
-    "more sft": ("sft", ("sft.batch_size=8", "sft.learning_rate=3e-5", "sft.lr_scheduler=constant")),
-    "rlvr": ("rlvr", ("rlvr.rollouts=8", "rlvr.prompts_per_step=4", "rlvr.learning_rate=3e-5")),
+    "srl": ("srl", ()),
+    "srl, every group kept": ("srl", ("srl.dynamic_sampling.enabled=false",)),
+    "srl, calls compared wrapped": ("srl", ("reward.text=wrapped",)),
+    "one-step (whole episodes)": ("srl", ("srl.target=episode", "srl.max_completion_tokens=448")),
+    "more sft": ("sft", ("sft.batch_size=8", "sft.lr_scheduler=constant")),
+    "rlvr": ("rlvr", ()),
 }
 """Name to (stage, settings); `srl -> rlvr` goes on from the arm `srl` with the settings of `rlvr`."""
 Summary = dict[str, Any]
@@ -47,6 +43,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/arms"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=24, help="optimiser steps of each arm")
+    parser.add_argument("--rate", default="3e-5", help="learning rate of each arm")
+    parser.add_argument("--rollouts", type=int, default=8, help="outputs of each of the 4 prompts of an optimiser step")
     parser.add_argument("--arms", nargs="+", default=[*ARMS, CHAINED], choices=[*ARMS, CHAINED])
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, the cores shared among them")
     args = parser.parse_args()
@@ -96,9 +94,11 @@ def arm_name(arm: str, seed: int) -> str:
 def run_arm(args: argparse.Namespace, arm: str, name: str, seed: int, start: Path) -> list[Path]:
     """Checkpoints half-way and at the end of an arm."""
     stage, settings = ARMS[arm]
-    common = (f"model.name={start}", f"seed={seed}", f"{stage}.max_steps={args.steps}", "data.held_out_steps=1")
-    every = f"trainer.save_every={args.steps // 2}"
-    return train(args, name, stage, (*common, *settings, every))[-2:]
+    common = [f"model.name={start}", f"seed={seed}", "data.held_out_steps=1", f"trainer.save_every={args.steps // 2}"]
+    common += [f"{stage}.max_steps={args.steps}", f"{stage}.learning_rate={args.rate}"]
+    if stage != "sft":
+        common += [f"{stage}.prompts_per_step=4", f"{stage}.rollouts={args.rollouts}"]
+    return train(args, name, stage, (*common, *settings))[-2:]
 
 
 def train(args: argparse.Namespace, name: str, stage: str, settings: tuple[str, ...]) -> list[Path]:
