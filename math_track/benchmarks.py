@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from math_track.extract import boxed_answer, hashed_answer
-from math_track.gold import answer_field
+from math_track.extract import boxed_answer
+from math_track.gold import QUESTIONS, answer_field, behind_hashes, question
 from math_track.records import Problem
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import digest
@@ -16,10 +16,6 @@ from trajectories.fields import Row, describe_keys, get_name, kind_of
 from trajectories.report import Where
 from trajectories.sources import find_sources
 
-QUESTIONS = ("problem", "question", "prompt")
-"""Fields that a question may stand in; the first that a row has is read."""
-INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
-"""What some files append to a question; the evaluation prompt says it, so it is taken off."""
 PAPER = ("amc23", "aime24", "aime25", "minerva")
 """The paper's four (arXiv 2510.25992, section 5.1), in the order of its tables."""
 
@@ -36,11 +32,8 @@ def _answer(row: Row) -> str:
 
 
 def _behind_hashes(row: Row) -> str:
-    """GSM8K's: what stands behind `####` at the end of a worked answer, without the commas of thousands."""
-    text = hashed_answer(_answer(row))
-    if not text:
-        raise ParseError("answer: expected '#### ' and the final answer at its end, found none")
-    return re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    """GSM8K's, behind its worked answer."""
+    return behind_hashes(_answer(row))
 
 
 def _boxed(row: Row) -> str:
@@ -145,10 +138,8 @@ def _problem(benchmark: Benchmark, where: Where, row: Row | ParseError, name: st
             raise row
         if benchmark.url and benchmark.url not in str(row.get("url") or benchmark.url):
             return None
-        field = next((field for field in QUESTIONS if field in row), QUESTIONS[0])
-        question = get_name(row, field).strip().removesuffix(INSTRUCTION).strip()
         meta = {"file": where.file, "index": str(where.index)}
-        return Problem(name, question, answer=benchmark.gold(row), source=benchmark.title, meta=meta)
+        return Problem(name, question(row), answer=benchmark.gold(row), source=benchmark.title, meta=meta)
     except ParseError as error:
         raise ParseError(f"{where.file}:{where.index}: {error}") from error
 

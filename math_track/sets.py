@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from math_track.contradictions import contradictions
 from math_track.options import MathOptions
-from math_track.sources import read_problems
+from math_track.records import Problem
+from math_track.sources import named, read_problems
 from math_track.steps import (
     NEUTRAL_THOUGHT,
     Cut,
@@ -49,12 +52,22 @@ def load_sets(config: Config, options: MathOptions, target: Target, count_tokens
     read = read_problems(config.data.path)
     sides = sides_of(read.problems, config.data.held_out_episodes)
     fits = token_budget(config.data.max_prompt_tokens, count_tokens)
-    sources = StepSets([], [], (f"data: {config.data.path or BUNDLED_NAME}", *read.report.lines()), read.digest)
+    said = (f"data: {config.data.path or BUNDLED_NAME}", *read.report.lines(), *_contradicted(read.problems))
+    sources = StepSets([], [], said, read.digest)
     problems = _thinned(config.data, _problem_sets(sides, sources, fits))
     if config.stages == ("rlvr",):
         return MathSets(_some(problems), problems)
     steps = _step_sets(config, options, sides, sources, fits)
     return MathSets(_thinned(config.data, _aimed(config, options, sides, steps, fits, target, count_tokens)), problems)
+
+
+def _contradicted(problems: Sequence[Problem]) -> list[str]:
+    names = contradictions(problems)
+    line = (
+        f"WARNING: solutions that box another answer than the known one: {named(names)}; steps are taken from the "
+        "solution, rlvr grades by the known answer: mend one of them, or leave these rows out"
+    )
+    return [line] if names else []
 
 
 def _problem_sets(sides: Sides, sources: StepSets, fits: Fits) -> StepSets:

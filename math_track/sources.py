@@ -1,37 +1,30 @@
-"""Reads problems with worked solutions: s1K-1.1, s1K and our own JSONL, told apart by their fields.
+"""Reads problems with worked solutions from files and the hub, with an account of what was lost or is odd.
 
 A name stands for what it does in `trajectories.sources`: a file, a folder, a glob, `-`, or `owner/name:split` of the
 Hugging Face hub, such as `simplescaling/s1K-1.1:train`; the empty one for the bundled set. Rows that cannot be read are
-left out and reported with their place. s1K's `thinking_trajectories` and `attempt` are not read: they are a model's way
-to a solution of its own, and not to the one that is kept.
+left out and reported with their place; what a row is read as stands in `math_track.forms`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from json import dumps
 from pathlib import Path
-from typing import Any
 
-from math_track.extract import boxed_answer
-from math_track.gold import answer_field
+from math_track.forms import read_row
 from math_track.records import Problem
 from trajectories.errors import ParseError
-from trajectories.fields import Row, describe_keys, get_name, get_object, get_text, optional_text
 from trajectories.report import Where
 from trajectories.sources import Source, find_sources, sources_digest
 from trajectories.store import write_atomically
 
 BUNDLED = Path(__file__).parent / "demo" / "problems.jsonl"
-SHORT = 60
-"""Characters of a solution that is nothing but an answer; those of s1K have at most 27, worked ones 86 and more."""
-FACTS = ("source_type", "cot_type", "deepseek_grade", "subject")
-"""Fields that become facts for the reader, where they hold text."""
-
-_ANSWER_LINE = re.compile(r"^#{0,6}[ \t]*(?:\*\*)?Answer:(?:\*\*)?[ \t]*(\S.*)$", re.MULTILINE)
+NAMED = 5
+"""Problems that a note names."""
+AGAIN = "that say the same as one before of their name, numbered on"
+OTHERS = "with the name of another problem before, numbered on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +43,11 @@ class SourceReport:
     forms: Mapping[str, int] = field(default_factory=dict)
     """Form to number of problems."""
     left_out: tuple[LeftOut, ...] = ()
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What is to be said of problems that were read, to their names."""
 
     def lines(self) -> list[str]:
-        """For the terminal: how many problems, then a line for each reason with the first place."""
+        """For the terminal: how many problems, a line for each reason with the first place, a line for each note."""
         kept = sum(self.forms.values())
         forms = ", ".join(f"{name} {count}" for name, count in self.forms.items()) or "none"
         found = [f"problems: {kept} of {kept + len(self.left_out)} rows; forms: {forms}"]
@@ -61,7 +56,7 @@ class SourceReport:
             places.setdefault(one.reason, []).append(one)
         for reason, ones in sorted(places.items(), key=lambda item: -len(item[1])):
             found.append(f"left out: {len(ones)}, the first at {ones[0].file}:{ones[0].index}: {reason}")
-        return found
+        return [*found, *(f"problems {what}: {named(names)}" for what, names in self.notes.items())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +77,29 @@ def read_problems(path: str) -> ProblemSet:
     sources = find_sources(path or BUNDLED)
     forms: Counter[str] = Counter()
     left_out: list[LeftOut] = []
-    problems: list[Problem] = []
+    notes: dict[str, list[str]] = {}
+    problems: dict[str, Problem] = {}
     taken: Counter[str] = Counter()
     for source in sources:
         for where, found in _read(source):
             if isinstance(found, ParseError):
                 left_out.append(LeftOut(str(found), where.file, where.index))
                 continue
-            form, problem = found
+            form, read, noted = found
             forms[form] += 1
-            problems.append(_unique(problem, taken))
-    report = SourceReport(dict(forms), tuple(left_out))
+            problem = _unique(read, taken)
+            for note in filter(None, (noted, _name_note(read, problems.get(read.name)))):
+                notes.setdefault(note, []).append(problem.name)
+            problems[problem.name] = problem
+    report = SourceReport(dict(forms), tuple(left_out), notes)
     if not problems:
         raise ParseError(f"{path}: no problem could be read: {'; '.join(report.lines()[1:4])}")
-    return ProblemSet(tuple(problems), report, sources_digest(sources))
+    return ProblemSet(tuple(problems.values()), report, sources_digest(sources))
+
+
+def named(names: Sequence[str]) -> str:
+    """How many, and the first of them."""
+    return f"{len(names)} ({', '.join(names[:NAMED])}{', ...' if len(names) > NAMED else ''})"
 
 
 def write_problems(path: Path, problems: Iterable[Problem]) -> int:
@@ -103,116 +107,23 @@ def write_problems(path: Path, problems: Iterable[Problem]) -> int:
     return write_atomically(path, (dumps(asdict(problem)) for problem in problems))
 
 
-def gold_answer(solution: str) -> str:
-    r"""The answer that a data set's solution gives: its last box, its line `Answer: ...`, or all of a short one.
-
-    Empty for proofs and whatever else does not set its answer off.
-    """
-    boxed = boxed_answer(solution) if "\\boxed" in solution else ""
-    if boxed:
-        return boxed
-    lines = _ANSWER_LINE.findall(solution)
-    if lines:
-        return str(lines[-1]).strip(" \t\r*")
-    return solution.strip() if is_answer_only(solution) else ""
-
-
-def is_answer_only(solution: str) -> bool:
-    """Whether a solution is an answer without work."""
-    text = solution.strip()
-    return len(text) <= SHORT and "\n" not in text and "\\boxed" not in text
-
-
-def _read(source: Source) -> Iterator[tuple[Where, tuple[str, Problem] | ParseError]]:
-    """Each row's form and problem, or what is wrong with it."""
+def _read(source: Source) -> Iterator[tuple[Where, tuple[str, Problem, str] | ParseError]]:
+    """Each row's form, problem and what is to be noted of it, or what is wrong with it."""
     try:
         for where, row in source.rows():
             try:
-                yield where, row if isinstance(row, ParseError) else _problem(row, where)
+                yield where, row if isinstance(row, ParseError) else read_row(row, where)
             except ParseError as error:
                 yield where, error
     except ParseError as error:
         yield Where(source.name, 0), ParseError(str(error).removeprefix(f"{source.name}: "))
 
 
-def _problem(row: Row, where: Where) -> tuple[str, Problem]:
-    name = next((name for name, (fits, _) in FORMS.items() if fits(row)), "")
-    if not name:
-        raise ParseError(f"no known form ({', '.join(FORMS)}) has a row with the keys {describe_keys(row)}")
-    problem = FORMS[name][1](row, where)
-    for key, text in asdict(problem).items():
-        if isinstance(text, str) and not _is_unicode(text):
-            raise ParseError(f"{key}: has half a surrogate pair, which is no character")
-    return name, problem
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _s1k_1_1(row: Row, where: Where) -> Problem:
-    """A row of simplescaling/s1K-1.1: the solution is DeepSeek-R1's, the answer that of the data set's own one."""
-    return Problem(
-        name=_name(row, where, "s1k"),
-        problem=get_name(row, "question"),
-        solution=get_name(row, "deepseek_attempt"),
-        answer=gold_answer(optional_text(row, "solution")),
-        thinking=optional_text(row, "deepseek_thinking_trajectory"),
-        source="s1k-1.1",
-        meta=_facts(row, where),
-    )
-
-
-def _s1k(row: Row, where: Where) -> Problem:
-    """A row of simplescaling/s1K, or of a copy that calls the question `problem`."""
-    solution = get_name(row, "solution")
-    return Problem(
-        name=_name(row, where, "s1k"),
-        problem=get_name(row, "question" if "question" in row else "problem"),
-        solution="" if is_answer_only(solution) else solution,
-        answer=gold_answer(solution),
-        source="s1k",
-        meta=_facts(row, where),
-    )
-
-
-def _own(row: Row, where: Where) -> Problem:
-    """A row of Problem fields, of which `problem` and `name` or `answer` are needed."""
-    meta = get_object(row, "meta") if row.get("meta") is not None else {}
-    return Problem(
-        name=get_name(row, "name") if "name" in row else _name(row, where, "problem"),
-        problem=get_name(row, "problem"),
-        solution=optional_text(row, "solution"),
-        answer=answer_field(row),
-        thinking=optional_text(row, "thinking"),
-        source=optional_text(row, "source") or "problems",
-        meta=_facts(row, where) | {key: get_text(meta, key, "meta.") for key in meta},
-    )
-
-
-FORMS: Mapping[str, tuple[Callable[[Row], bool], Callable[[Row, Where], Problem]]] = {
-    "s1k-1.1": (lambda row: "deepseek_attempt" in row, _s1k_1_1),
-    "problems": (lambda row: "problem" in row and ("name" in row or "answer" in row), _own),
-    "s1k": (lambda row: "solution" in row and ("question" in row or "problem" in row), _s1k),
-}
-"""Name of a form, whether a row is of it (the first that says so), and what reads it."""
-
-
-def _name(row: Row, where: Where, prefix: str) -> str:
-    """By the row's own `id`, or its place, from 0 as s1K counts."""
-    id = row.get("id")
-    known = isinstance(id, str | int) and not isinstance(id, bool) and str(id).strip()
-    return f"{prefix}-{id if known else where.index - 1}"
-
-
-def _facts(row: Row, where: Where) -> dict[str, str]:
-    facts: dict[str, Any] = {key: row.get(key) for key in FACTS}
-    texts = {key: value for key, value in facts.items() if isinstance(value, str) and value}
-    return {"file": where.file, "index": str(where.index), **texts}
+def _name_note(problem: Problem, before: Problem | None) -> str:
+    if before is None:
+        return ""
+    same = all(getattr(problem, key) == getattr(before, key) for key in ("problem", "solution", "answer"))
+    return AGAIN if same else OTHERS
 
 
 def _unique(problem: Problem, taken: Counter[str]) -> Problem:

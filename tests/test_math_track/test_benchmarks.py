@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from math_track.benchmarks import BENCHMARKS, INSTRUCTION, parse_slice, read_benchmark
+from math_track.benchmarks import BENCHMARKS, parse_slice, read_benchmark
+from math_track.gold import INSTRUCTION
 from srl_agent.errors import ConfigError
 from trajectories.errors import ParseError
 
@@ -105,7 +106,11 @@ def test_problems_of_one_s_own_need_a_question_and_an_answer(tmp_path: Path, fie
         ("problems", {"problem": "q", "answer": True}, "answer: expected text or a number, found true or false"),
         ("problems", {"problem": "q", "answer": [1]}, "answer: expected text or a number, found a list"),
         ("problems", {"problem": "q", "answer": " "}, "answer: expected text or a number, found only blanks"),
-        ("problems", {"answer": "1"}, "problem: missing; the keys are 'answer'"),
+        (
+            "problems",
+            {"answer": "1"},
+            "expected a question under problem or question or prompt, found only 'answer'",
+        ),
         ("problems", {"question": 3, "answer": "1"}, "question: expected text, found a whole number"),
         ("problems", {"question": " ", "answer": "1"}, "question: expected text, found only blanks"),
         ("problems", [1], "expected a JSON object"),

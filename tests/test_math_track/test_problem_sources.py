@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import need
 
+from math_track.forms import gold_answer
 from math_track.records import Problem
-from math_track.sources import gold_answer, read_problems, write_problems
+from math_track.sources import read_problems, write_problems
 from trajectories.errors import ParseError
 
 # The thirteen fields of simplescaling/s1K-1.1 as it is published; the texts are made up.
@@ -87,6 +88,49 @@ def test_a_row_of_our_own_keeps_its_name_and_meta(tmp_path: Path) -> None:
     assert problem.meta["subject"] == "sums"
 
 
+def test_facts_that_are_no_texts_cost_no_row(tmp_path: Path) -> None:
+    problem = read_one(tmp_path, {**OWN, "meta": {"a": [1, 2], "b": "text", "c": None}})
+    assert {key: problem.meta[key] for key in "abc"} == {"a": "[1, 2]", "b": "text", "c": "null"}
+
+
+@pytest.mark.parametrize("field", ["problem", "question", "prompt"])
+@pytest.mark.parametrize("rest", [{"answer": "2"}, {"solution": "We add.\nSo it is 2."}, {"deepseek_attempt": "2"}])
+def test_every_form_has_its_question_under_any_of_three_names(tmp_path: Path, field: str, rest: dict[str, str]) -> None:
+    assert read_one(tmp_path, {field: "1 + 1?", **rest}).problem == "1 + 1?"
+
+
+def test_a_worked_answer_of_gsm8k_is_a_solution_and_an_answer(tmp_path: Path) -> None:
+    problem = read_one(tmp_path, {"question": "How many?", "answer": "2 * 600 = <<2*600=1200>>1200\n#### 1,200"})
+    assert (problem.name, problem.source) == ("gsm8k-0", "gsm8k")
+    assert (problem.solution, problem.answer) == ("2 * 600 = <<2*600=1200>>1200", "1200")
+
+
+def test_without_an_answer_it_is_the_one_that_the_solution_boxes_and_said_so(tmp_path: Path) -> None:
+    row = {"problem": "p", "solution": "So it is $\\boxed{7}$."}
+    found = read_problems(save(tmp_path / "a.jsonl", {**row, "name": "x"}, {**row, "name": "y", "answer": None}))
+    assert [problem.answer for problem in found.problems] == ["7", "7"]
+    assert found.report.lines()[1] == (
+        "problems without an answer, so that the one in the solution's box is taken: 2 (x, y)"
+    )
+
+
+def test_blank_answers_stay_blank_and_are_counted(tmp_path: Path) -> None:
+    rows = [{"name": f"n{number}", "problem": "p", "solution": "\\boxed{7}", "answer": " "} for number in range(7)]
+    found = read_problems(save(tmp_path / "a.jsonl", *rows))
+    assert {problem.answer for problem in found.problems} == {""}
+    assert found.report.lines()[1] == (
+        "problems with a blank answer, which stage rlvr leaves out: 7 (n0, n1, n2, n3, n4, ...)"
+    )
+
+
+def test_names_that_come_again_are_told_apart_by_what_they_name(tmp_path: Path) -> None:
+    lines = read_problems(save(tmp_path / "a.jsonl", OWN, OWN, {**OWN, "problem": "1 + 2?"})).report.lines()
+    assert lines[1:] == [
+        "problems that say the same as one before of their name, numbered on: 1 (mine-1#2)",
+        "problems with the name of another problem before, numbered on: 1 (mine-1#3)",
+    ]
+
+
 @pytest.mark.parametrize(("answer", "text"), [(42, "42"), (0.5, "0.5"), (" 3 ", "3"), (None, "")])
 def test_an_answer_may_be_a_number(tmp_path: Path, answer: object, text: str) -> None:
     problem = read_one(tmp_path, {"problem": "p", "answer": answer})
@@ -119,7 +163,7 @@ def test_names_that_come_twice_are_numbered(tmp_path: Path) -> None:
 
 
 def test_rows_of_several_forms_are_counted_by_form(tmp_path: Path) -> None:
-    found = read_problems(save(tmp_path / "a.jsonl", S1K_1_1, S1K, OWN, OWN))
+    found = read_problems(save(tmp_path / "a.jsonl", S1K_1_1, S1K, OWN, {**OWN, "name": "b"}))
     assert found.report.forms == {"s1k-1.1": 1, "s1k": 1, "problems": 2}
     assert found.report.lines() == ["problems: 4 of 4 rows; forms: s1k-1.1 1, s1k 1, problems 2"]
 
@@ -170,19 +214,30 @@ BROKEN = [
     (b"[1, 2]", "expected a JSON object, found a list"),
     (b"null", "expected a JSON object, found null"),
     (b'"text"', "expected a JSON object, found text"),
-    (b"{}", "no known form"),
-    (b'{"question": "Why?"}', "no known form (s1k-1.1, problems, s1k) has a row with the keys 'question'"),
+    (
+        b"{}",
+        "it lacks a question (problem, question, prompt) and a worked solution or an answer (solution, answer); "
+        "rename the fields, which are none",
+    ),
+    (b'{"query": "Why?", "answer": "3"}', "it lacks a question (problem, question, prompt); rename the fields"),
+    (
+        b'{"question": "Why?", "response": "3"}',
+        "it lacks a worked solution or an answer (solution, answer); rename the fields, which are 'question', 'resp",
+    ),
     (b'{"question": "", "solution": "3"}', "question: expected text, found only blanks"),
     (b'{"question": 5, "solution": "3"}', "question: expected text, found a whole number"),
     (b'{"question": "Why?", "solution": ["3"]}', "solution: expected text, found a list"),
     (b'{"question": "Why?", "solution": " "}', "solution: expected text, found only blanks"),
     (b'{"question": "Why?", "deepseek_attempt": null, "solution": "3"}', "deepseek_attempt: expected text, found null"),
-    (b'{"deepseek_attempt": "a", "solution": "3"}', "question: missing"),
+    (b'{"deepseek_attempt": "a", "solution": "3"}', "expected a question under problem or question or prompt, found"),
     (b'{"name": "", "problem": "p"}', "name: expected text, found only blanks"),
     (b'{"problem": "p", "answer": [1]}', "answer: expected text or a number, found a list"),
     (b'{"problem": "p", "answer": true}', "answer: expected text or a number, found true or false"),
     (b'{"problem": "p", "answer": "1", "meta": []}', "meta: expected an object, found a list"),
-    (b'{"problem": "p", "answer": "1", "meta": {"a": 1}}', "meta.a: expected text, found a whole number"),
+    (
+        b'{"problem": "p", "answer": "so\\n#### "}',
+        "answer: expected '#### ' and the final answer at its end, found none",
+    ),
     (b'{"problem": "\\ud800", "answer": "1"}', "problem: has half a surrogate pair"),
 ]
 
@@ -228,7 +283,11 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 filled = texts.filter(str.strip)
 
 
-@given(st.lists(st.builds(Problem, filled, filled, texts, texts.map(str.strip), texts, filled), min_size=1, max_size=5))
+stripped = filled.map(str.strip)
+written = st.builds(Problem, filled, stripped, texts, texts.map(str.strip), texts, filled)
+
+
+@given(st.lists(written, min_size=1, max_size=5))
 def test_written_problems_are_read_back(tmp_path_factory: pytest.TempPathFactory, problems: list[Problem]) -> None:
     path = tmp_path_factory.mktemp("written") / "a.jsonl"
     assert write_problems(path, problems) == len(problems)

@@ -39,6 +39,13 @@ def test_what_was_left_out_is_said_with_its_reason(file: Path) -> None:
     assert "left out - solutions that do not split into steps (no numbered steps 1): 1" in lines
 
 
+def test_a_solution_that_boxes_another_answer_than_the_known_one_is_named(tmp_path: Path) -> None:
+    rows = [worked("same"), worked("in-words", answer="10.0"), worked("other", answer="11"), worked("none", answer="")]
+    warnings = [line for line in loaded(write(tmp_path / "a.jsonl", *rows)).summary if "WARNING" in line]
+    assert len(warnings) == 1
+    assert "box another answer than the known one: 1 (other); steps are taken from the solution" in warnings[0]
+
+
 def test_held_out_steps_are_thinned_evenly(file: Path) -> None:
     sets = loaded(file, data={"held_out_episodes": 4, "held_out_steps": 3})
     assert len(sets.held_out) == 3
