@@ -41,8 +41,24 @@ class Made:
     """What the summary says of how they were made."""
 
 
-def make_predictions(args: argparse.Namespace, resolve: Resolve, tasks: TaskSet, folder: Path, say: Say) -> Made:
-    """Let the model work on what has no prediction yet. Raises SrlError, and SandboxError where no backend works."""
+@dataclass(frozen=True)
+class Plan:
+    """How predictions are to be made, before anything is loaded or started."""
+
+    patcher: str
+    config: Config
+    settings: PatchConfig
+    engine: Engine
+    sampling: Sampling
+    longest: int
+    """Tokens of the longest prompt with its output."""
+    why: tuple[str, ...]
+    facts: Mapping[str, Any]
+    """What decides the predictions besides the tasks."""
+
+
+def plan_work(args: argparse.Namespace, resolve: Resolve) -> Plan:
+    """By the options of the command. ConfigError for what cannot be."""
     config, why = resolve()
     settings = read_options(config, PatchConfig)
     settings.check_temperature(args.temperature)
@@ -54,12 +70,15 @@ def make_predictions(args: argparse.Namespace, resolve: Resolve, tasks: TaskSet,
     longest = _longest_prompt(args.patcher, config, settings) + sampling.max_tokens
     check_fits(engine, longest, "data.max_prompt_tokens" if args.patcher == "agent" else "options.window")
     facts = _facts(args, config, settings, engine, sampling)
-    settle(folder, facts)
-    for line in (*why, f"patcher: {args.patcher}", *(f"{name}: {value}" for name, value in engine.facts.items())):
+    return Plan(args.patcher, config, settings, engine, sampling, longest, tuple(why), facts)
+
+
+def make_predictions(plan: Plan, tasks: TaskSet, folder: Path, jobs: int, say: Say) -> Made:
+    """Let the model work on what has no prediction yet, `jobs` at once. SandboxError where no backend works."""
+    settle(folder, plan.facts)
+    for line in (*plan.why, f"patcher: {plan.patcher}", *(f"{k}: {value}" for k, value in plan.engine.facts.items())):
         say(line)
-    work = _worker(args.patcher, engine, longest, sampling, Kit(
-        engine.facts["model"], engine.count_tokens, config.data, settings, ROOT
-    ), config, say)  # fmt: skip
+    work = _worker(plan, say)
     done = 0
 
     def tell(task: Task, how: str) -> None:
@@ -67,8 +86,8 @@ def make_predictions(args: argparse.Namespace, resolve: Resolve, tasks: TaskSet,
         done += 1
         say(f"{task.instance_id}: {how} ({done} worked on)")
 
-    made = generate(tasks.tasks, work, folder, args.jobs, tell)
-    return Made(made.predictions, made.failed, facts)
+    made = generate(tasks.tasks, work, folder, jobs, tell)
+    return Made(made.predictions, made.failed, plan.facts)
 
 
 def _longest_prompt(patcher: str, config: Config, settings: PatchConfig) -> int:
@@ -78,7 +97,7 @@ def _longest_prompt(patcher: str, config: Config, settings: PatchConfig) -> int:
 def _facts(
     args: argparse.Namespace, config: Config, settings: PatchConfig, engine: Engine, sampling: Sampling
 ) -> dict[str, Any]:
-    """What decides the predictions besides the tasks."""
+    """See `Plan.facts`."""
     kept: dict[str, Any] = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
     drawn = {"temperature": sampling.temperature, "max_tokens": sampling.max_tokens, "seed": config.seed}
     data = {name: getattr(config.data, name) for name in ("context", "max_prompt_tokens", "max_observation_chars")}
@@ -88,15 +107,15 @@ def _facts(
     }  # fmt: skip
 
 
-def _worker(
-    patcher: str, engine: Engine, longest: int, sampling: Sampling, kit: Kit, config: Config, say: Say
-) -> Callable[[Task], Patched]:
+def _worker(plan: Plan, say: Say) -> Callable[[Task], Patched]:
     """What makes the prediction of one task, on any thread; the model is loaded for the first of them."""
+    config, engine = plan.config, plan.engine
     name, backend, why = choose_backend("docker" if config.sandbox.backend == "auto" else config.sandbox.backend)
     say(f"sandbox: {name} ({why}); {backend.isolation()}")
     start = images(backend, Limits(), ROOT)
-    solve = find_patcher(patcher)
-    model = Once(lambda: Asking(engine.open(longest)(sampling), config.seed))
+    solve = find_patcher(plan.patcher)
+    model = Once(lambda: Asking(engine.open(plan.longest)(plan.sampling), config.seed))
+    kit = Kit(engine.facts["model"], engine.count_tokens, config.data, plan.settings, ROOT)
 
     return lambda task: work_on(task, solve, start, model.get(), kit)
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from srl_agent.asking import settle
+from srl_agent.asking import default_folder, settle
 from srl_agent.commands.data.console import open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.issue_table import print_summary
-from srl_agent.commands.eval.issue_work import Made, make_predictions
+from srl_agent.commands.eval.issue_work import Made, Plan, make_predictions, plan_work
 from srl_agent.errors import ConfigError
 from srl_agent.patchers.keep import EPISODES, gather
-from srl_agent.run_dir import provenance
+from srl_agent.run_dir import digest, provenance
 from srl_agent.swe_eval.harness import Watcher, score
 from srl_agent.swe_eval.harness_engine import find_engine, known_images
 from srl_agent.swe_eval.harness_run import Settings
@@ -43,12 +42,17 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     def tell(line: str) -> None:
         say(console, line)
 
-    tasks, folder = _tasks(args), args.output or _default_folder(args)
+    every = read_tasks(args.rows or args.eval_command)
+    tasks = _chosen(args, every)
+    source = _read(args, tasks) if args.predictions else plan_work(args, resolve)
+    folder = args.output or default_folder(args.eval_command, {"rows": every.digest, **source.facts})
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
     tell(f"directory: {folder}")
     engine = None if args.no_scoring else find_engine(args.docker_host, args.unsafe_daemon, tell)
     made = (
-        _read(args, tasks, folder, tell) if args.predictions else make_predictions(args, resolve, tasks, folder, tell)
+        make_predictions(source, tasks, folder, args.jobs, tell)
+        if isinstance(source, Plan)
+        else _given(args, tasks, source, folder, tell)
     )
     if engine is None:
         tell(f"wrote {folder / 'preds.jsonl'}: {plural(len(made.predictions), 'prediction')}; not scored, as asked")
@@ -69,9 +73,9 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     return 0
 
 
-def _tasks(args: argparse.Namespace) -> TaskSet:
+def _chosen(args: argparse.Namespace, every: TaskSet) -> TaskSet:
     """Those that were chosen. ConfigError, before any work, where they could not be scored."""
-    tasks = select(read_tasks(args.rows or args.eval_command), args.slice, args.filter, args.instance_ids)
+    tasks = select(every, args.slice, args.filter, args.instance_ids)
     tasks = complete(tasks, args.swebench4) if args.swebench4 else tasks
     if not args.no_scoring:
         check_columns(tasks.tasks)
@@ -92,9 +96,26 @@ def _score(
     return scored | {name: Verdict(name, Status.ERROR, why) for name, why in made.failed.items()}
 
 
-def _read(args: argparse.Namespace, tasks: TaskSet, folder: Path, tell: Say) -> Made:
-    """The predictions of others, or the tasks' own fixes for `gold`. ConfigError where none is for these tasks."""
-    every = gold_predictions(tasks.tasks) if args.predictions == GOLD else read_predictions(args.predictions)
+@dataclass(frozen=True)
+class Given:
+    """Predictions that others made."""
+
+    predictions: tuple[Prediction, ...]
+    facts: Mapping[str, Any]
+    """Tells them from others."""
+
+
+def _read(args: argparse.Namespace, tasks: TaskSet) -> Given:
+    """The predictions of others, or the tasks' own fixes for `gold`."""
+    if args.predictions == GOLD:
+        return Given(tuple(gold_predictions(tasks.tasks)), {"predictions": GOLD})
+    every = tuple(read_predictions(args.predictions))
+    return Given(every, {"predictions": digest(sorted(map(prediction_digest, every)))})
+
+
+def _given(args: argparse.Namespace, tasks: TaskSet, given: Given, folder: Path, tell: Say) -> Made:
+    """Those of them that are for these tasks. ConfigError where none is."""
+    every = given.predictions
     found, others = by_task(tasks.tasks, every)
     if not found:
         raise ConfigError(
@@ -103,20 +124,9 @@ def _read(args: argparse.Namespace, tasks: TaskSet, folder: Path, tell: Say) -> 
         )
     if others:
         tell(f"{plural(len(others), 'prediction')} for other tasks left alone: {', '.join(others[:3])}")
-    settle(folder, {"predictions": _digest(list(found.values()))})
+    settle(folder, given.facts)
     models = sorted({one.model for one in found.values()})
     return Made(found, {}, {"model": ", ".join(models), "predictions_from": str(args.predictions)})
-
-
-def _digest(predictions: Sequence[Prediction]) -> str:
-    return hashlib.sha256("".join(sorted(map(prediction_digest, predictions))).encode()).hexdigest()
-
-
-def _default_folder(args: argparse.Namespace) -> Path:
-    """The same for the same command, so that it goes on."""
-    told = {name: value for name, value in vars(args).items() if name != "command"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
-    return Path("runs") / f"eval-{args.eval_command}-{digest}"
 
 
 def _facts(
