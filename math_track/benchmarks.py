@@ -31,6 +31,14 @@ def _answer(row: Row) -> str:
     return text
 
 
+def _up_to_999(row: Row) -> str:
+    """AIME's: a whole number from 0 to 999, also with zeros before it."""
+    text = _answer(row)
+    if not re.fullmatch(r"[0-9]{1,3}", text):
+        raise ParseError(f"answer: expected a whole number from 0 to 999, as the AIME's are, found {text[:40]!r}")
+    return text
+
+
 def _behind_hashes(row: Row) -> str:
     """GSM8K's, behind its worked answer."""
     return behind_hashes(_answer(row))
@@ -66,8 +74,8 @@ class Benchmark:
 BENCHMARKS = {
     # Footnote 3 of the paper names the first three; the AMC and AIME sets there hold other years too (dataset cards).
     "amc23": Benchmark("AMC23", "AI-MO/aimo-validation-amc:train", 40, 32, "/2023_AMC_12"),
-    "aime24": Benchmark("AIME24", "AI-MO/aimo-validation-aime:train", 30, 32, "/2024_AIME_"),
-    "aime25": Benchmark("AIME25", "math-ai/aime25:test", 30, 32),
+    "aime24": Benchmark("AIME24", "AI-MO/aimo-validation-aime:train", 30, 32, "/2024_AIME_", _up_to_999),
+    "aime25": Benchmark("AIME25", "math-ai/aime25:test", 30, 32, gold=_up_to_999),
     "minerva": Benchmark("Minerva", "math-ai/minervamath:test", 272, gold=_boxed),
     "math500": Benchmark("MATH-500", "HuggingFaceH4/MATH-500:test", 500),
     "gsm8k": Benchmark("GSM8K", "openai/gsm8k@main:test", 1319, gold=_behind_hashes),
@@ -88,14 +96,15 @@ class Rows:
     of: str
     """The same over all problems of the benchmark, asked or not."""
     whole: bool
-    """Whether these are as many as the benchmark has."""
+    """Whether these are as many as the benchmark has; else they are fewer."""
     source: str
 
 
 def read_benchmark(name: str, rows: str = "", part: slice = slice(None)) -> Rows:
     """The problems of a benchmark, of a file or folder `rows`, or else of the hub.
 
-    ConfigError for a benchmark without rows; ParseError names file, row and field of the first that is broken.
+    ConfigError for a benchmark without rows, or with more than it has; ParseError names file, row and field of the
+    first that is broken.
     """
     benchmark = BENCHMARKS[name]
     source = rows or benchmark.hub
@@ -108,6 +117,11 @@ def read_benchmark(name: str, rows: str = "", part: slice = slice(None)) -> Rows
     except ParseError as error:
         remedy = "" if rows else "; --rows FILE takes rows that are on this machine"
         raise ParseError(f"{error}{remedy}") from error
+    if benchmark.size and len(found) > benchmark.size:
+        raise ConfigError(
+            f"{source}: {len(found)} rows, and {benchmark.title} has {benchmark.size}, so these are not its alone; "
+            f"name a file of {benchmark.title} (--rows), or score them as `eval problems`"
+        )
     problems = found[part]
     if not problems:
         raise ConfigError(f"--slice: none of the {len(found)} problems of {name} is in it")

@@ -114,13 +114,20 @@ def test_problems_of_one_s_own_need_a_question_and_an_answer(tmp_path: Path, fie
         ("problems", {"question": 3, "answer": "1"}, "question: expected text, found a whole number"),
         ("problems", {"question": " ", "answer": "1"}, "question: expected text, found only blanks"),
         ("problems", [1], "expected a JSON object"),
+        (
+            "aime24",
+            {"problem": "q", "answer": "p - q"},
+            "answer: expected a whole number from 0 to 999.*'p - q'",
+        ),
+        ("aime25", {"problem": "q", "answer": 1000}, "answer: expected a whole number from 0 to 999, .*found '1000'"),
+        ("aime25", {"problem": "q", "answer": "-1"}, "answer: expected a whole number from 0 to 999"),
         ("gsm8k", {"question": "q", "answer": "18"}, "answer: expected '#### '"),
         ("minerva", {"problem": "q", "solution": "x = 3"}, "solution: expected a .boxed"),
         ("minerva", {"problem": "q"}, "solution: missing"),
     ],
 )
 def test_a_broken_row_is_named_with_file_and_place(tmp_path: Path, name: str, row: Any, message: str) -> None:
-    good = {"problem": "q", "answer": "#### 1", "solution": "\\boxed{1}"}
+    good = {"problem": "q", "answer": "#### 1" if name == "gsm8k" else 1, "solution": "\\boxed{1}"}
     path = write(tmp_path / "rows.jsonl", [good, row])
     with pytest.raises(ParseError, match=rf"rows\.jsonl:2: {message}"):
         read_benchmark(name, path)
@@ -130,6 +137,15 @@ def test_a_file_without_the_benchmark_s_year_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", HUB_ROWS["aime24"][:1])
     with pytest.raises(ParseError, match="no row of AIME24 in it; expected '/2024_AIME_' in the field url"):
         read_benchmark("aime24", path)
+
+
+@pytest.mark.parametrize("name", ["amc23", "aime24", "aime25", "minerva", "math500"])
+def test_more_rows_than_the_benchmark_has_are_refused(tmp_path: Path, name: str) -> None:
+    size = BENCHMARKS[name].size
+    rows = [{"problem": f"q{number}", "answer": 1} for number in range(size + 1)]
+    assert read_benchmark(name, write(tmp_path / "as-many.jsonl", rows[:size])).whole
+    with pytest.raises(ConfigError, match=rf"more\.jsonl: {size + 1} rows, and \S+ has {size}, .*`eval problems`"):
+        read_benchmark(name, write(tmp_path / "more.jsonl", rows), parse_slice("0:5"))
 
 
 def test_problems_need_a_file() -> None:
