@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from srl_agent.swe_eval.hidden_tests import why_not_hidden
 from srl_agent.swe_eval.records import Status, Verdict
 
 REPORT, PATCH, LOG, OUTPUT = "report.json", "patch.diff", "run_instance.log", "test_output.txt"
@@ -34,11 +36,11 @@ SHOWN = 300
 """Characters of a message that are kept."""
 
 
-def settled(folder: Path, instance_id: str, patch: str) -> Verdict | None:
+def settled(folder: Path, instance_id: str, patch: str, test_patch: str = "") -> Verdict | None:
     """The verdict in a folder of the harness's logs, whatever became of the run around it.
 
     None where there is none for this patch: not begun, cut off in the middle, or ended by the environment, which
-    `trouble` tells.
+    `trouble` tells. Tests that pass in place of those of `test_patch` resolve nothing.
     """
     if _text(folder / PATCH) != patch:
         return None
@@ -46,11 +48,12 @@ def settled(folder: Path, instance_id: str, patch: str) -> Verdict | None:
     seconds = _seconds(log)
     report = _report(folder, instance_id)
     if report is not None:
-        return None if _environment(folder, report) else _graded(instance_id, report, seconds)
-    if (found := _NOT_APPLIED.search(log)) and not _ENVIRONMENT.search(found["said"]):
-        return Verdict(instance_id, Status.NOT_APPLIED, _short(found["said"]), seconds=seconds)
-    if found := _TIMED_OUT.search(log):
-        return Verdict(instance_id, Status.UNRESOLVED, f"the tests ran out of time ({found[1]} s)", seconds=seconds)
+        found = None if _environment(folder, report) else _graded(instance_id, report, seconds)
+        return found and _by_hidden_tests(found, why_not_hidden(_text(folder / OUTPUT), patch, test_patch))
+    if (refused := _NOT_APPLIED.search(log)) and not _ENVIRONMENT.search(refused["said"]):
+        return Verdict(instance_id, Status.NOT_APPLIED, _short(refused["said"]), seconds=seconds)
+    if late := _TIMED_OUT.search(log):
+        return Verdict(instance_id, Status.UNRESOLVED, f"the tests ran out of time ({late[1]} s)", seconds=seconds)
     return None
 
 
@@ -100,6 +103,11 @@ def _graded(instance_id: str, report: Mapping[str, Any], seconds: float) -> Verd
             _count(tests, *names) for names in (("FAIL_TO_PASS", "pass"), ("PASS_TO_PASS", "still pass"))
         )
     return Verdict(instance_id, Status.UNRESOLVED, detail, seconds=seconds)
+
+
+def _by_hidden_tests(verdict: Verdict, why_not: str) -> Verdict:
+    resolved = verdict.status is Status.RESOLVED
+    return replace(verdict, status=Status.FLAGGED, detail=_short(why_not)) if resolved and why_not else verdict
 
 
 def _count(tests: Mapping[str, Any], column: str, word: str) -> str:

@@ -108,7 +108,8 @@ def find_verdicts(jobs: Sequence[Job], folder: Path, runs: Sequence[str]) -> Ite
     for path in logs:
         places.setdefault((path.parent.name, path.name), []).append(path)
     for job in jobs:
-        found = (settled(path, job.instance_id, job.patch) for path in places.get((job.key, job.instance_id), ()))
+        here = places.get((job.key, job.instance_id), ())
+        found = (settled(path, job.instance_id, job.patch, job.task.test_patch) for path in here)
         if verdict := next(filter(None, found), None):
             yield job, verdict
 

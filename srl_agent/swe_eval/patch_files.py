@@ -33,10 +33,14 @@ def flagged_files(patch: str, eval_script: str = "") -> tuple[str, ...]:
     `./tests/runtests.py`; test files stand there too, and those that the script resets are not meant. A runner's own
     modules, and code under test that prints a verdict, are not found.
     """
-    headers = _HEADER.finditer(patch)
-    files = {_below_root(name) for found in headers for name in _names(found["kind"], found["rest"])}
-    runner = _runner_files(eval_script)
+    files, runner = named_files(patch), _runner_files(eval_script)
     return tuple(sorted(file for file in files if SUSPICIOUS.fullmatch(PurePosixPath(file).name) or file in runner))
+
+
+def named_files(patch: str) -> set[str]:
+    """Whatever a patch may name as a file, in any form that git or patch accepts; some of it may be none."""
+    headers = _HEADER.finditer(patch)
+    return {_below_root(name) for found in headers for name in _names(found["kind"], found["rest"])}
 
 
 def _runner_files(eval_script: str) -> set[str]:

@@ -158,6 +158,18 @@ def test_each_prediction_gets_the_verdict_that_it_deserves_and_none_is_scored_tw
     assert len(list((tmp_path / LOGS / new).glob("*/*"))) == 1
 
 
+def test_a_prediction_in_the_place_of_the_hidden_tests_resolves_nothing(
+    task: Callable[..., Task], tmp_path: Path
+) -> None:
+    hidden = "--- /dev/null\n+++ b/test_new.py\n@@ -0,0 +1 @@\n+print('FAILED', 'test_adding.py::test_add')\n"
+    script = EVAL.replace(TEST_PATCH, hidden).replace("python3 -c 'import adding;", "python3 test_new.py #")
+    script = script.replace("git apply", "git checkout HEAD test_new.py\ngit apply", 1)
+    tasks = [task("hiding", eval_script=script, test_patch=hidden)]
+    (verdict,) = score(tasks, predicted(tasks, hidden.replace("FAILED", "PASSED")), settings(tmp_path))
+    assert (verdict.status, verdict.harness_resolved) == (Status.FLAGGED, True)
+    assert verdict.detail.endswith("test_new.py: already exists in working directory")
+
+
 def test_tests_that_run_out_of_time_are_unresolved(task: Callable[..., Task], tmp_path: Path) -> None:
     tasks = [task("slow")]
     (verdict,) = score(tasks, predicted(tasks, SLOW), settings(tmp_path, timeout=2))

@@ -138,3 +138,12 @@ def test_the_first_cause_of_a_failure_is_told(tmp_path: Path) -> None:
 
 def test_a_run_that_was_cut_off_says_so(tmp_path: Path) -> None:
     assert trouble(logs(tmp_path, f"{STAMP}Creating container\n"), ID) == "the harness ended without a word on it"
+
+
+def test_tests_that_pass_in_place_of_the_hidden_ones_resolve_nothing(tmp_path: Path) -> None:
+    folder = logs(tmp_path, report={"resolved": True, "tests_status": TESTS})
+    (folder / "test_output.txt").write_text("error: test_x.py: already exists in working directory\n")
+    found = settled(folder, ID, PATCH, "--- /dev/null\n+++ b/test_x.py\n@@ -0,0 +1 @@\n+x\n")
+    assert found is not None
+    assert (found.status, found.harness_resolved) == (Status.FLAGGED, True)
+    assert found.detail == "the hidden tests could not be put in place: test_x.py: already exists in working directory"
