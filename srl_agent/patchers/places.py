@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from envs.base import Backend, Limits, Sandbox, Spec
 from envs.demo.place import demo_spec, place
 from envs.demo.task import DemoTask, broken_files, load_tasks, repository_files
 from envs.errors import SandboxError
 from envs.image_context import COMMIT
-from envs.images import task_image
+from envs.images import is_here, task_image
 from envs.leaks import cut_history, leaks
 from envs.places import REPRODUCIBLE
 from srl_agent.patchers import Kit, Patched, Patcher
@@ -35,12 +35,20 @@ def work_on(task: Task, patcher: Patcher, start: Open, asking: Asking, kit: Kit)
             sandbox.close()
 
 
+def absent_images(tasks: Iterable[Task]) -> list[str]:
+    """Names of the tasks' images that the engine does not have. SandboxError where none answers."""
+    return [name for name in sorted({_image(task) for task in tasks}) if not is_here(name)]
+
+
+def _image(task: Task) -> str:
+    return task_image({"image": task.image, "instance_id": task.instance_id})
+
+
 def images(backend: Backend, limits: Limits, root: str = "/testbed") -> Open:
-    """Sandboxes of the tasks' images, which must be here (docker), without what would tell the solution."""
+    """Sandboxes of the tasks' images, without what would tell the solution."""
 
     def start(task: Task) -> Sandbox:
-        image = task_image({"image": task.image, "instance_id": task.instance_id})
-        sandbox = backend.start(Spec(image, root, dict(REPRODUCIBLE), limits))
+        sandbox = backend.start(Spec(_image(task), root, dict(REPRODUCIBLE), limits))
         return _prepared(sandbox, lambda sandbox: hide_solution(task, sandbox, root))
 
     return start

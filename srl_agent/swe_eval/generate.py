@@ -36,11 +36,10 @@ def generate(
     `tell` hears of each task how its work ended. A task whose sandbox fails is tried once more, then left to the next
     call. Other exceptions of `work` end the whole, with what was made kept.
     """
-    path = folder / PREDICTIONS
+    path, kept = folder / PREDICTIONS, _kept(folder)
     wanted = {task.instance_id for task in tasks}
-    kept = {one.instance_id: one for one in read_predictions(path)} if path.is_file() else {}
     failed: dict[str, str] = {}
-    for outcome in ThreadPool(jobs).map(work, [task for task in tasks if task.instance_id not in kept]):
+    for outcome in ThreadPool(jobs).map(work, left_to_do(tasks, folder)):
         name = outcome.item.instance_id
         if outcome.value is None:
             failed[name] = outcome.error
@@ -50,3 +49,14 @@ def generate(
             write_predictions(path, list(kept.values()))
         tell(outcome.item, failed.get(name) or str(kept[name].effort.get("ended", "done")))
     return Generated({name: one for name, one in kept.items() if name in wanted}, failed)
+
+
+def left_to_do(tasks: Sequence[Task], folder: Path) -> list[Task]:
+    """Those that have no prediction in the folder."""
+    kept = _kept(folder)
+    return [task for task in tasks if task.instance_id not in kept]
+
+
+def _kept(folder: Path) -> dict[str, Prediction]:
+    path = folder / PREDICTIONS
+    return {one.instance_id: one for one in read_predictions(path)} if path.is_file() else {}

@@ -80,15 +80,20 @@ def image_ids(found: HarnessEngine, tasks: Iterable[Task], pull: bool, say: Call
         _bring(found, names, say)
     absent = [name for name in names if not _image_id(found, name)]
     if absent and not pull:
-        raise ConfigError(
-            f"{len(absent)} of {len(names)} images are not here ({', '.join(absent[:SHOWN])}"
-            f"{', ...' if len(absent) > SHOWN else ''}); get them with --pull or docker pull, or build them without a "
-            "registry: srl-agent sandbox build --instance"
-        )
+        raise ConfigError(how_to_get(absent, len(names)))
     for number, name in enumerate(absent, start=1):
         say(f"pulling image {number} of {len(absent)}: {name}")
         _pull(found, name, say)
     return {name: _image_id(found, name) for name in names}
+
+
+def how_to_get(absent: Sequence[str], number: int) -> str:
+    """What a message says where these of `number` images are not here."""
+    return (
+        f"{len(absent)} of {number} images are not here ({', '.join(absent[:SHOWN])}"
+        f"{', ...' if len(absent) > SHOWN else ''}); get them with --pull or docker pull, or build them without a "
+        "registry: srl-agent sandbox build --instance"
+    )
 
 
 def known_images(found: HarnessEngine, tasks: Iterable[Task]) -> dict[str, str]:

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envs.base import Limits, choose_backend
+from envs.base import Backend, Limits, choose_backend
+from envs.docker_backend import DockerBackend
 from srl_agent.answers import Sampling
 from srl_agent.asking import settle
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
 from srl_agent.config import Config
 from srl_agent.config_load import read_options
+from srl_agent.errors import ConfigError
 from srl_agent.patchers import Kit, Patched, find_patcher
 from srl_agent.patchers.asking import Asking
 from srl_agent.patchers.framing import settled
-from srl_agent.patchers.places import images, work_on
+from srl_agent.patchers.places import absent_images, images, work_on
 from srl_agent.patchers.settings import PatchConfig
-from srl_agent.swe_eval.generate import generate
+from srl_agent.swe_eval.generate import generate, left_to_do
+from srl_agent.swe_eval.harness_engine import how_to_get
 from srl_agent.swe_eval.records import Prediction, Task
 from srl_agent.swe_eval.rows import TaskSet
+from srl_agent.wording import plural
 
 Say = Callable[[str], None]
 ROOT = "/testbed"
@@ -73,12 +77,16 @@ def plan_work(args: argparse.Namespace, resolve: Resolve) -> Plan:
     return Plan(args.patcher, config, settings, engine, sampling, longest, tuple(why), facts)
 
 
-def make_predictions(plan: Plan, tasks: TaskSet, folder: Path, jobs: int, say: Say) -> Made:
-    """Let the model work on what has no prediction yet, `jobs` at once. SandboxError where no backend works."""
+def make_predictions(plan: Plan, tasks: TaskSet, folder: Path, jobs: int, pull: bool, say: Say) -> Made:
+    """Let the model work on what has no prediction yet, `jobs` at once.
+
+    ConfigError where images are not here, unless `pull` fetches them. SandboxError where no backend works.
+    """
     settle(folder, plan.facts)
     for line in (*plan.why, f"patcher: {plan.patcher}", *(f"{k}: {value}" for k, value in plan.engine.facts.items())):
         say(line)
-    work = _worker(plan, say)
+    backend = _backend(plan.config.sandbox.backend, left_to_do(tasks.tasks, folder), pull, say)
+    work = _worker(plan, backend)
     done = 0
 
     def tell(task: Task, how: str) -> None:
@@ -107,13 +115,24 @@ def _facts(
     }  # fmt: skip
 
 
-def _worker(plan: Plan, say: Say) -> Callable[[Task], Patched]:
+def _backend(wanted: str, left: Sequence[Task], pull: bool, say: Say) -> Backend:
+    """Where the sandboxes run. ConfigError, before any work, where images are not here and not to be pulled."""
+    name, backend, why = choose_backend("docker" if wanted == "auto" else wanted)
+    say(f"sandbox: {name} ({why}); {backend.isolation()}")
+    if not isinstance(backend, DockerBackend):
+        return backend
+    absent = absent_images(left)
+    if absent and not pull:
+        raise ConfigError(how_to_get(absent, len({task.image for task in left})))
+    if absent:
+        say(f"{plural(len(absent), 'image')} not here: each is pulled for its first sandbox")
+    return replace(backend, pull=pull)
+
+
+def _worker(plan: Plan, backend: Backend) -> Callable[[Task], Patched]:
     """What makes the prediction of one task, on any thread; the model is loaded for the first of them."""
     config, engine = plan.config, plan.engine
-    name, backend, why = choose_backend("docker" if config.sandbox.backend == "auto" else config.sandbox.backend)
-    say(f"sandbox: {name} ({why}); {backend.isolation()}")
-    start = images(backend, Limits(), ROOT)
-    solve = find_patcher(plan.patcher)
+    start, solve = images(backend, Limits(), ROOT), find_patcher(plan.patcher)
     model = Once(lambda: Asking(engine.open(plan.longest)(plan.sampling), config.seed))
     kit = Kit(engine.facts["model"], engine.count_tokens, config.data, plan.settings, ROOT)
 

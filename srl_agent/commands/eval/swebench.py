@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     tell(f"directory: {folder}")
     engine = None if args.no_scoring else find_engine(args.docker_host, args.unsafe_daemon, tell)
     made = (
-        make_predictions(source, tasks, folder, args.jobs, tell)
+        make_predictions(source, tasks, folder, args.jobs, args.pull, tell)
         if isinstance(source, Plan)
         else _given(args, tasks, source, folder, tell)
     )

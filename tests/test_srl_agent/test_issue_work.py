@@ -1,0 +1,50 @@
+"""What `srl-agent eval` on issues needs before a model works on them: images here, or fetched when asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from needs import need
+from swe_rows import swe_row
+
+from envs.docker_engine import why_no_engine
+from srl_agent.cli import main
+from srl_agent.swe_eval.generate import PREDICTIONS
+from srl_agent.swe_eval.predictions import write_predictions
+from srl_agent.swe_eval.records import Prediction
+
+ABSENT = "127.0.0.1:9/none:0"
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """A command whose one task has an image that is nowhere."""
+    if reason := why_no_engine():
+        need(reason)
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps([swe_row("a__a-1", image=ABSENT)]))
+    server = ["--server", "http://127.0.0.1:9/v1", "--server-model", "m", "--retries", "0"]
+    output = ["--output", str(tmp_path / "out"), "--no-scoring"]
+    return ["eval", "issues", "--rows", str(rows), "--preset", "smoke", *server, *output]
+
+
+def test_an_absent_image_is_told_before_any_work(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert f"1 of 1 images are not here ({ABSENT}); get them with --pull" in capsys.readouterr().err
+
+
+def test_an_absent_image_is_fetched_for_the_work_when_asked(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--pull"]) == 1
+    told = capsys.readouterr().out
+    assert "1 image not here: each is pulled for its first sandbox" in told
+    assert f"image {ABSENT} is not here and cannot be pulled" in told
+
+
+def test_the_image_of_a_task_that_has_its_prediction_is_not_needed(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write_predictions(tmp_path / "out" / PREDICTIONS, [Prediction("a__a-1", "m", "")])
+    assert main(words) == 0
