@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from math_track.checks import check_reward
 from math_track.options import MathOptions
 from math_track.prompts import SOLUTION_CLOSE, SOLUTION_OPEN, tagged
 from math_track.sets import MathSets, load_sets
@@ -25,8 +26,6 @@ from trajectories.records import StepExample
 if TYPE_CHECKING:
     from math_track.grader import Grader
 
-REWARDS = ("similarity", "exact")
-"""Rewards of two texts; the others look at an agent's calls."""
 TITLE = "the title alone"
 """Name of a reward floor."""
 
@@ -42,7 +41,6 @@ class MathDomain:
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
         """See `Domain` and `math_track.sets`."""
         options = read_options(config, MathOptions)
-        check_reward(config)
         self._tagged = options.solution_tag
         self._sets = load_sets(config, options, self.supervised_target, count_tokens)
         return self._sets.steps
@@ -84,8 +82,6 @@ class MathDomain:
 
     def problems(self, config: Config, steps: StepSets) -> StepSets:
         """See `PlaysTasks`: every problem with an answer, also those whose solution does not split."""
-        if config.rlvr.start != "task":
-            raise ConfigError("rlvr.start: problems are begun at their beginning; set it to task")
         assert self._sets is not None, "load_steps comes first"
         found = self._sets.problems
         if not found.train:
@@ -102,15 +98,6 @@ class MathDomain:
         sets = self._sets.problems
         gold = {step.instance_id: step.expert_action for step in (*sets.train, *sets.held_out)}
         return OneTurn(tokenizer, ends, partial(grade_outputs, self._grader, gold))
-
-
-def check_reward(config: Config) -> None:
-    """ConfigError for a reward that needs an agent's calls."""
-    if config.reward.name not in REWARDS:
-        raise ConfigError(
-            f"reward.name: '{config.reward.name}' is not one of the math domain, whose steps are texts; known: "
-            f"{', '.join(REWARDS)}"
-        )
 
 
 def comparable(config: Config) -> Callable[[str], str]:

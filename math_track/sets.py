@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from math_track.checks import check_settings
 from math_track.contradictions import contradictions
 from math_track.options import MathOptions
 from math_track.records import Problem
@@ -13,7 +14,6 @@ from math_track.steps import (
     NEUTRAL_THOUGHT,
     Cut,
     Sides,
-    check_data,
     cut_problems,
     cut_steps,
     cut_wholes,
@@ -30,6 +30,10 @@ from trajectories.errors import ParseError
 from trajectories.steps import Fits
 
 BUNDLED_NAME = "the bundled problems"
+NO_STEPS = (
+    "no solution has numbered, titled steps: train on final answers alone (--stages rlvr), or have a model write the "
+    "solutions in steps (srl-agent data rewrite-steps)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def load_sets(config: Config, options: MathOptions, target: Target, count_tokens
     `target` is `Domain.supervised_target`. ConfigError for settings that mean nothing here, ParseError where nothing is
     left to train on.
     """
-    check_data(config.data)
+    check_settings(config)
     read = read_problems(config.data.path)
     sides = sides_of(read.problems, config.data.held_out_episodes)
     fits = token_budget(config.data.max_prompt_tokens, count_tokens)
@@ -90,7 +94,8 @@ def _step_sets(config: Config, options: MathOptions, sides: Sides, sources: Step
         f"{plural(len(worked[1]), 'problem')} held out, title of the next step {title}"
     )
     summary = (*sources.summary, line, *_left_out(config.data, sides, train, held_out))
-    return _some(replace(sources, train=train.steps, held_out=held_out.steps, summary=summary))
+    sets = replace(sources, train=train.steps, held_out=held_out.steps, summary=summary)
+    return _some(sets) if sides.train_worked else _some(sets, NO_STEPS)
 
 
 def _left_out(data: DataConfig, sides: Sides, *cuts: Cut) -> list[str]:
@@ -159,15 +164,17 @@ def _whole_examples(
         f"sft on {config.sft.target}s: {len(found)} of {plural(len(sides.train_worked), 'solution')}, {without}"
         f"{len(made) - len(found)} left out over {config.sft.max_tokens} tokens (sft.max_tokens)"
     )
+    if not known:
+        raise ParseError(
+            f"{line}: no problem has the reasoning that led to its solution (field thinking; in s1K-1.1 "
+            "deepseek_thinking_trajectory), which a trace needs; set sft.target to outline or step"
+        )
     if not found:
         raise ParseError(f"{line}: nothing to train on is left; raise sft.max_tokens, or take another sft.target")
     return found, line
 
 
-def _some(sets: StepSets) -> StepSets:
+def _some(sets: StepSets, remedy: str = "give other problems, or raise data.max_prompt_tokens") -> StepSets:
     if not sets.train:
-        raise ParseError(
-            f"{'; '.join(sets.summary)}: nothing to train on is left; give other problems, or raise "
-            "data.max_prompt_tokens"
-        )
+        raise ParseError(f"{'; '.join(sets.summary)}: nothing to train on is left; {remedy}")
     return sets

@@ -15,18 +15,12 @@ from math_track.options import MathOptions
 from math_track.prompts import evaluation_prompt, step_prompt, whole_prompt
 from math_track.records import Problem, WorkedStep
 from math_track.splitter import NotSplit, Split, split_solution
-from srl_agent.config import Config, DataConfig
-from srl_agent.errors import ConfigError
+from srl_agent.config import Config
 from srl_agent.step_sets import SPLIT_SEED
 from trajectories.records import Episode, Message, StepExample
 from trajectories.steps import Fits, split_held_out
 
 NO_SOLUTION = "no solution"
-MEANINGLESS = (
-    *("format", "context", "max_observation_chars", "split", "gates", "task_sets", "evaluation_sets"),
-    *("replayed", "replay_share"),
-)
-"""Settings of `data` that are about episodes of an agent."""
 NEUTRAL_THOUGHT = "I work the problem out step by step."
 """What a supervised target thinks before a whole solution whose reasoning is not known."""
 
@@ -61,17 +55,6 @@ class Cut:
     """Prompts over `data.max_prompt_tokens`."""
     empty: int = 0
     """Steps that are a heading only."""
-
-
-def check_data(data: DataConfig) -> None:
-    """ConfigError for settings that say nothing about worked solutions, where they were changed."""
-    changed = [name for name in MEANINGLESS if getattr(data, name) != DataConfig.model_fields[name].default]
-    if changed:
-        names = ", ".join(f"data.{name}" for name in changed)
-        raise ConfigError(
-            f"{names}: nothing in the math domain depends on it; leave it at its default, and take a preset for math "
-            "(smoke-math, paper-math) where a preset set it"
-        )
 
 
 def sides_of(problems: Sequence[Problem], held_out: int) -> Sides:

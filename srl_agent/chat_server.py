@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,8 +126,7 @@ class ChatServer:
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
             raise _Again(f"status {response.status_code}: {_excerpt(response)}", _retry_after(response))
         if not response.is_success:
-            hint = _HINTS.get(response.status_code, "change the request with --server-extra")
-            raise ModelError(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {hint}")
+            raise ModelError(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {_hint(response)}")
         return response
 
     def _read(self, response: httpx.Response) -> Answer:
@@ -150,6 +150,18 @@ _HINTS = {
     403: f"set {KEY} to a key of this server that may use the model",
     404: "--server should end where /chat/completions follows, mostly with /v1, and --server-model name a model of it",
 }
+
+# vLLM and OpenAI: "This model's maximum context length is ..."; llama.cpp: "... exceeds the available context size".
+_TOO_LONG = re.compile(r"context[ _](?:length|size|window)", re.IGNORECASE)
+
+
+def _hint(response: httpx.Response) -> str:
+    if _TOO_LONG.search(response.text):
+        return (
+            "ask for shorter outputs (--max-tokens; srl.max_completion_tokens where that is the limit), or have the "
+            "server give the model a longer context"
+        )
+    return _HINTS.get(response.status_code, "change the request with --server-extra")
 
 
 def with_reasoning(message: Mapping[str, Any]) -> str:

@@ -14,19 +14,15 @@ from math_track.options import MathOptions
 from math_track.records import Problem
 from math_track.splitter import NO_STEPS
 from math_track.steps import (
-    MEANINGLESS,
     NO_SOLUTION,
     Sides,
     body_of,
-    check_data,
     cut_problems,
     cut_steps,
     cut_wholes,
     heading_of,
     sides_of,
 )
-from srl_agent.config import DataConfig
-from srl_agent.errors import ConfigError
 from trajectories.records import Message, StepExample
 
 USED = {"path", "max_prompt_tokens", "keep_last_step", "held_out_episodes", "held_out_steps"}
@@ -158,26 +154,6 @@ def test_a_whole_solution_is_one_step() -> None:
 def test_a_problem_is_played_only_where_its_answer_is_known() -> None:
     steps = cut_problems([worked("a"), worked("b", answer=" "), worked("c", solution="")], anything_fits).steps
     assert [(step.instance_id, step.expert_action) for step in steps] == [("a", "10"), ("c", "10")]
-
-
-def test_every_setting_of_the_data_is_used_or_refused() -> None:
-    assert USED | set(MEANINGLESS) == set(DataConfig.model_fields)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("format", "x"),
-        ("context", "full"),
-        ("gates", "none"),
-        ("split", "repository"),
-        ("replayed", "f"),
-        ("replay_share", 1),
-    ],
-)
-def test_a_setting_that_means_nothing_is_refused_by_name(name: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=rf"data\.{name}: nothing in the math domain"):
-        check_data(DataConfig.model_validate({name: value}))
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,13 @@ def test_the_same_problems_are_held_out_with_every_seed_and_stage(file: Path) ->
 
 def test_a_file_without_a_step_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "problems.jsonl", worked("a", solution="It is 10."))
-    with pytest.raises(ParseError, match=r"no numbered steps 1.*nothing to train on is left"):
+    with pytest.raises(ParseError, match=r"no numbered steps 1.*nothing to train on is left; .*rlvr.*rewrite-steps"):
         loaded(file)
+
+
+def test_steps_over_the_budget_are_told_from_solutions_without_any(file: Path) -> None:
+    with pytest.raises(ParseError, match=r"nothing to train on is left; .*raise data\.max_prompt_tokens"):
+        loaded(file, data={"max_prompt_tokens": 64})
 
 
 def test_problems_without_a_solution_do_for_rlvr_alone(tmp_path: Path) -> None:
@@ -87,7 +92,7 @@ def test_a_trace_is_the_reasoning_and_the_solution(file: Path) -> None:
 
 def test_traces_without_any_reasoning_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "problems.jsonl", worked("a"))
-    with pytest.raises(ParseError, match=r"sft on traces: 0 of 1 solution, 1 left out without their reasoning"):
+    with pytest.raises(ParseError, match=r"1 left out without their reasoning.*set sft\.target to outline or step"):
         loaded(file, stages=["sft"], sft={"target": "trace"})
 
 
@@ -127,13 +132,6 @@ def test_problems_without_answers_cannot_be_played(tmp_path: Path) -> None:
     domain = MathDomain()
     config = configured(data={"path": str(file)}, stages=["srl", "rlvr"])
     with pytest.raises(ConfigError, match="rlvr needs problems with an answer; problems with an answer: 0 of 1"):
-        domain.problems(config, domain.load_steps(config, count_words))
-
-
-def test_rollouts_cannot_begin_amid_a_solution(file: Path) -> None:
-    domain = MathDomain()
-    config = configured(data={"path": str(file)}, stages=["srl", "rlvr"], rlvr={"start": "steps"})
-    with pytest.raises(ConfigError, match=r"rlvr\.start"):
         domain.problems(config, domain.load_steps(config, count_words))
 
 

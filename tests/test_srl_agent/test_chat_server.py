@@ -136,6 +136,8 @@ def test_an_answer_that_does_not_come_is_a_time_out() -> None:
         (Reply(401, {"error": "bad key"}), "OPENAI_API_KEY"),
         (Reply(404, {"error": "no such model"}), "--server-model"),
         (Reply(400, {"error": "max_tokens is not supported"}), "--server-extra"),
+        (Reply(400, {"message": "This model's maximum context length is 4096 tokens. However, ..."}), "--max-tokens"),
+        (Reply(400, {"error": {"message": "the request exceeds the available context size"}}), "--max-tokens"),
         (Reply(200, "<html>hello</html>"), "expected a chat completion, found: <html>"),
         (Reply(200, {"choices": []}), "expected a chat completion"),
         (Reply(200, ["x"]), "expected a chat completion"),

@@ -1,0 +1,59 @@
+"""Settings that do nothing in mathematics are refused, before any data is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from worked import configured
+
+from math_track.checks import MEANINGLESS, check_settings
+from srl_agent.config import DataConfig
+from srl_agent.config_load import load_config
+from srl_agent.errors import ConfigError
+
+USED = {"path", "max_prompt_tokens", "keep_last_step", "held_out_episodes", "held_out_steps"}
+
+
+def test_every_setting_of_the_data_is_used_or_refused() -> None:
+    assert USED | set(MEANINGLESS) == set(DataConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("data", "format", "x"),
+        ("data", "context", "full"),
+        ("data", "gates", "none"),
+        ("data", "split", "repository"),
+        ("data", "replayed", "f"),
+        ("data", "replay_share", 1),
+        ("sandbox", "image", "debian"),
+        ("sandbox", "workers", 2),
+        ("rlvr", "start", "steps"),
+    ],
+)
+def test_a_setting_that_means_nothing_is_refused_by_name(section: str, name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^{section}\.{name}: nothing in the math domain"):
+        check_settings(configured(**{section: {name: value}}))
+
+
+@pytest.mark.parametrize("more", [{"stages": ["rlvr"]}, {"eval": {"tasks": 4}}])
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"max_turns": 3}, r"rlvr\.max_turns \(or set it to 1: a rollout is one output\)"),
+        ({"max_rollout_tokens": 4096}, r"rlvr\.max_rollout_tokens \(or set it to 1024"),
+    ],
+)
+def test_limits_of_turns_are_refused_where_answers_are_played(
+    setting: dict[str, int], message: str, more: dict[str, Any]
+) -> None:
+    check_settings(configured(rlvr=setting))
+    with pytest.raises(ConfigError, match=message):
+        check_settings(configured(rlvr=setting, **more))
+
+
+@pytest.mark.parametrize("preset", ["smoke-math", "paper-math"])
+def test_the_presets_of_the_domain_pass(preset: str) -> None:
+    check_settings(load_config(preset=preset, overrides=[("stages", "[sft, srl, rlvr]")], domain="math"))
