@@ -214,11 +214,22 @@ def _eval(args: argparse.Namespace, rest: list[str]) -> int:
     def resolve() -> tuple[Config, list[str]]:
         overrides = _overrides(args, rest, {"data.path": getattr(args, "data", None)})
         overrides += [("seed", args.seed)] if args.seed else []
+        _check_server(getattr(args, "server", None), overrides)
         config, why = _resolve(args, overrides)
         _check_paths(config.data.path, str(args.output or ""))
         return config, why
 
     return evaluation.run(args, resolve)
+
+
+def _check_server(server: str | None, overrides: Sequence[tuple[str, str]]) -> None:
+    """ConfigError where a command asks both a server and a model on this machine; a file's settings may name one."""
+    local = [key for key, _ in overrides if key.startswith("model.") or key == "trainer.engine"]
+    if server and local:
+        raise ConfigError(
+            f"--{local[0]}: is about a model on this machine, and --server names another, whose model is "
+            "--server-model; leave one of them out"
+        )
 
 
 def _refuse(rest: Sequence[str]) -> None:

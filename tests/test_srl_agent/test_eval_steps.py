@@ -125,6 +125,8 @@ def test_a_model_here_earns_what_the_run_that_trained_it_measured_last(tmp_path:
     [
         (["--server", "http://x/v1"], "--server-model"),
         (["--server-model", "m"], "goes with --server"),
+        (["--server", "http://x/v1", "--server-model", "m", "--model.name", "n"], "--model.name: is about a model on"),
+        (["--server", "http://x/v1", "--set", "trainer.engine=vllm"], "--trainer.engine: is about a model on"),
         (["--server", "x", "--server-model", "m"], "expected a URL"),
         (["--server", "http://x/v1", "--server-model", "m", "--server-extra", "[]"], "JSON object"),
         (["--server", "http://x/v1", "--server-model", "m", "--concurrency", "0"], "--concurrency"),
