@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24, help="optimiser steps of each arm")
     parser.add_argument("--rate", default="3e-5", help="learning rate of each arm")
     parser.add_argument("--rollouts", type=int, default=8, help="outputs of each of the 4 prompts of an optimiser step")
+    parser.add_argument("--outputs", type=int, default=2, help="outputs that are scored of each held-out step")
     parser.add_argument("--arms", nargs="+", default=[*ARMS, CHAINED], choices=[*ARMS, CHAINED])
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, the cores shared among them")
     args = parser.parse_args()
@@ -120,7 +121,7 @@ def score(args: argparse.Namespace, seed: int, checkpoint: Path) -> Summary:
     folder = checkpoint.parent.parent / f"score-{checkpoint.name}"
     summary = folder / "summary.json"
     if not summary.exists():
-        options = [*DATA, f"model.name={checkpoint}", "eval.rollouts=2", threads(args)]
+        options = [*DATA, f"model.name={checkpoint}", f"eval.rollouts={args.outputs}", threads(args)]
         command = ["eval", "steps", "--domain", "swe", "--preset", "smoke", "--seed", str(seed)]
         command += ["--output", str(folder)]
         call(args, folder.parent.name, command + [part for option in options for part in ("--set", option)])
