@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from srl_agent.answers import Answer, Done, Prompt
-from srl_agent.errors import ModelError
+from srl_agent.errors import ModelError, PromptTooLong
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE
 
 KEY = "OPENAI_API_KEY"
@@ -24,6 +24,8 @@ KEY = "OPENAI_API_KEY"
 PATH = "/chat/completions"
 REASONING = ("reasoning_content", "reasoning")
 """Where servers put what they take out of the text as reasoning: vLLM and DeepSeek, then newer vLLM and OpenRouter."""
+TOO_LONG = re.compile(r"context[ _](?:length|size|window)|maximum model length|(?:prompt|input) is too long", re.I)
+"""How servers refuse a prompt beyond their context (OpenAI, vLLM up to 0.16, SGLang, TensorRT-LLM, llama.cpp)."""
 MAX_WAIT = 60.0
 """Seconds between two tries at most, whatever the server asks for."""
 SHOWN = 300
@@ -58,7 +60,10 @@ class _Again(Exception):
 
 
 class ChatServer:
-    """Answers prompts; see `srl_agent.answers.Answerer`. ModelError names the URL and what to do."""
+    """Answers prompts; see `srl_agent.answers.Answerer`.
+
+    ModelError names the URL and what to do; PromptTooLong where it is the prompt's length that the server refuses.
+    """
 
     together = 0
     threads = True
@@ -125,6 +130,8 @@ class ChatServer:
             raise _Again(f"cannot be reached ({error or type(error).__name__})") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
             raise _Again(f"status {response.status_code}: {_excerpt(response)}", _retry_after(response))
+        if not response.is_success and TOO_LONG.search(response.text):
+            raise PromptTooLong(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {_SHORTER}")
         if not response.is_success:
             raise ModelError(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {_hint(response)}")
         return response
@@ -145,6 +152,7 @@ class ChatServer:
 
 
 _REMEDY = "see whether the server runs and what its log says, lower --concurrency, or raise --timeout or --retries"
+_SHORTER = "lower data.max_prompt_tokens or the longest output, or count tokens with --tokenizer"
 _HINTS = {
     401: f"set {KEY} to a key of this server",
     403: f"set {KEY} to a key of this server that may use the model",

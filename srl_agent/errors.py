@@ -3,6 +3,7 @@
 SrlError
 |- ConfigError    a setting, file of settings or combination of settings
 |- ModelError     a model or tokenizer that cannot be loaded or used
+|  `- PromptTooLong
 `- ScoreError     a reward that cannot be computed
 Data that cannot be read is `trajectories.ParseError`.
 """
@@ -18,6 +19,10 @@ class ConfigError(SrlError):
 
 class ModelError(SrlError):
     """A model or tokenizer that cannot be found, loaded or trained."""
+
+
+class PromptTooLong(ModelError):
+    """A prompt that the model's context cannot hold, though our own count let it pass."""
 
 
 class ScoreError(SrlError):

@@ -18,6 +18,7 @@ from envs.errors import SandboxError
 from envs.listing import Unreadable, settle
 from envs.repository import start_state
 from envs.toolbox import Toolbox
+from srl_agent.errors import PromptTooLong
 from srl_agent.output_format import parse_output
 from srl_agent.patchers import Ask, Kit, Patched
 from srl_agent.patchers.talk import Talk
@@ -63,6 +64,7 @@ def solve(task: Task, sandbox: Sandbox, ask: Ask, kit: Kit) -> Patched:
         "ended": ended,
         "outputs": run.talk.outputs,
         "violations": run.violations,
+        "prompt_fault": run.too_long,
         "patch_fault": fault,
     }
     meta = {"repo": task.repo, "model": kit.model, "agent": "srl-agent", "ended": ended}
@@ -85,6 +87,8 @@ class _Run:
     broken: int = 0
     """Outputs in a row that could not be read, up to the newest."""
     shortened: int = 0
+    too_long: str = ""
+    """What a server said of a prompt that it did not take."""
     fits: Fits = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +108,12 @@ class _Run:
         prompt = self.prompt()
         if prompt is None:
             return "context"
-        parsed = parse_output(self.talk(prompt), read_call)
+        try:
+            output = self.talk(prompt)
+        except PromptTooLong as error:  # a server's own count, or its context, is another than the settings'
+            self.too_long = str(error)
+            return "context"
+        parsed = parse_output(output, read_call)
         if parsed.action_text is None:
             self.violations.append(str(parsed.violation))
             self.broken += 1

@@ -27,7 +27,7 @@ def solve(task: Task, sandbox: Sandbox, ask: Ask, kit: Kit) -> Patched:
     work, settings = OneShot(task, sandbox, ask, kit), kit.settings
     budgets = settings.window // 4, min(settings.listing_tokens, settings.window // 2)
     prompt = localise_prompt(task.problem_statement, work.known, settings.max_files, budgets, kit.count_tokens)
-    paths = named_files(work.talk(prompt), work.known, settings.max_files)
+    paths = named_files(work.said(prompt), work.known, settings.max_files)
     work.record["named"] = paths
     if not paths:
         return work.finish(Edited({}, ()), NOT_FOUND)

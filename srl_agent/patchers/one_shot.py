@@ -10,13 +10,15 @@ from typing import Any
 from envs.base import Sandbox
 from envs.listing import Unreadable
 from envs.repository import File, Repository, start_state
+from srl_agent.answers import Prompt
+from srl_agent.errors import PromptTooLong
 from srl_agent.patchers import Ask, Kit, Patched
 from srl_agent.patchers.edit_prompt import edit_prompt
 from srl_agent.patchers.edits import Edited, apply_edits, no_text, read_edits, text_of
 from srl_agent.patchers.talk import Talk
 from srl_agent.swe_eval.records import Prediction, Task
 
-PATCH, NO_PATCH = "edits", "no edit"
+PATCH, NO_PATCH, TOO_LONG = "edits", "no edit", "context"
 """Why a one-shot repair ended."""
 
 
@@ -47,12 +49,20 @@ class OneShot:
         files = {path: text_of(content) for path, content in texts.items() if b"\0" not in content}
         settings = self.kit.settings
         prompt = edit_prompt(self.task.problem_statement, files, settings.window, self.kit.count_tokens)
-        edits, reports = read_edits(self.talk(prompt.messages))
+        edits, reports = read_edits(self.said(prompt.messages))
         edited = apply_edits(edits, self.known, self.repository.read, self.kit.root)
         found = Edited(edited.files, (*reports, *edited.reports))
         sample = {"files": list(files), "cut": dict(prompt.cut), "edits": [asdict(one) for one in found.reports]}
         self.record.setdefault("samples", []).append(sample)
         return found
+
+    def said(self, prompt: Prompt) -> str:
+        """The model's output; none where a server finds the prompt too long, which the record says."""
+        try:
+            return self.talk(prompt)
+        except PromptTooLong as error:
+            self.record["prompt_fault"] = str(error)
+            return ""
 
     def _read(self, path: str) -> bytes:
         return self.repository.read(self.known[path])
@@ -60,6 +70,8 @@ class OneShot:
     def finish(self, edited: Edited, ended: str = "") -> Patched:
         """The prediction. `ended` says why there is no edit, where something else ended the work."""
         patch = self._patch(edited)
+        if not patch and "prompt_fault" in self.record:
+            ended = TOO_LONG
         ended = ended or (PATCH if patch else NO_PATCH)
         name = self.task.instance_id
         record = {"instance_id": name, "ended": ended, "outputs": self.talk.outputs, **self.record}

@@ -47,8 +47,14 @@ def generate(
             keep(folder, outcome.value)
             kept[name] = outcome.value.prediction
             write_predictions(path, list(kept.values()))
-        tell(outcome.item, failed.get(name) or str(kept[name].effort.get("ended", "done")))
+        tell(outcome.item, _how(outcome.value) if outcome.value else outcome.error)
     return Generated({name: one for name, one in kept.items() if name in wanted}, failed)
+
+
+def _how(made: Patched) -> str:
+    """How the work ended, with what a server or git said where they refused something."""
+    faults = [str(made.record[name]) for name in ("prompt_fault", "patch_fault") if made.record.get(name)]
+    return ": ".join([str(made.prediction.effort.get("ended", "done")), *faults])
 
 
 def left_to_do(tasks: Sequence[Task], folder: Path) -> list[Task]:

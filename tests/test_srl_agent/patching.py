@@ -9,8 +9,9 @@ from needs import need
 
 from envs.base import find_backend
 from envs.errors import SandboxError
-from srl_agent.answers import Answerer
+from srl_agent.answers import Answer, Answerer, Done, Prompt
 from srl_agent.config import DataConfig
+from srl_agent.errors import PromptTooLong
 from srl_agent.output_format import format_output
 from srl_agent.patchers import Kit, Patched, find_patcher
 from srl_agent.patchers.asking import Asking
@@ -46,6 +47,23 @@ def sandboxes(name: str) -> Open:
 def expert(task: Task) -> Episode:
     """The recorded expert's episode of a bundled task."""
     return next(episode for episode in read_episodes(EPISODES)[0] if episode.instance_id == task.instance_id)
+
+
+class Refusing(Scripted):
+    """Writes its outputs, and finds every prompt behind them too long."""
+
+    def __init__(self, outputs: Sequence[str], issue: str = TASK.problem_statement[:60]) -> None:
+        super().__init__({issue: outputs})
+        self.left = len(outputs)
+
+    def __call__(
+        self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done
+    ) -> list[list[Answer]]:
+        """See `Answerer`."""
+        self.left -= 1
+        if self.left < 0:
+            raise PromptTooLong("status 400: too long")
+        return super().__call__(prompts, rollouts, seeds, done)
 
 
 def bash(command: str) -> str:

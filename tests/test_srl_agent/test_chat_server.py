@@ -13,7 +13,7 @@ from chat_endpoint import Reply, completion, endpoint
 
 from srl_agent.answers import Answer, Prompt
 from srl_agent.chat_server import ChatServer, Server, with_reasoning
-from srl_agent.errors import ModelError
+from srl_agent.errors import ModelError, PromptTooLong
 from trajectories.records import Message
 
 
@@ -145,6 +145,25 @@ def test_an_answer_that_does_not_come_is_a_time_out() -> None:
 )
 def test_what_another_try_would_not_mend_is_said_at_once(reply: Reply, words: str) -> None:
     with endpoint(lambda body: reply) as server, pytest.raises(ModelError, match=words):
+        ask(server.url, prompts(1))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"code": "context_length_exceeded"}},
+        {"message": "This model's maximum context length is 4096 tokens. However, you requested 9000 tokens"},
+        {"error": {"message": "You passed 1015 input tokens. However, the model's context length is only 1024 tokens"}},
+        {"error": {"type": "exceed_context_size_error"}},
+        {"error": {"message": "the request exceeds the available context size"}},
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_from_other_refusals(said: dict[str, Any]) -> None:
+    with (
+        endpoint(lambda body: Reply(400, said)) as server,
+        pytest.raises(PromptTooLong, match=r"data\.max_prompt_tokens"),
+    ):
         ask(server.url, prompts(1))
     assert len(server.requests) == 1
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from patching import SUBMIT, TASK, bash, expert, kit, patched, sandboxes
+from patching import SUBMIT, TASK, Refusing, bash, expert, kit, patched, sandboxes
 
 from envs.base import Sandbox
 from envs.demo.task import load_tasks
@@ -112,6 +112,13 @@ def test_a_task_that_no_prompt_can_hold_ends_at_the_context(start: Open) -> None
     long = replace(TASK, problem_statement=ISSUE + "x" * 20_000)
     result = patched("agent", start, [SUBMIT], task=long)
     assert (ended(result), result.prediction.effort["steps"], result.prediction.patch) == ("context", 0, "")
+
+
+def test_a_prompt_that_a_server_refuses_ends_the_work_with_the_patch_that_exists(start: Open) -> None:
+    result = patched("agent", start, Refusing([bash("echo new > new.py")]))
+    assert (ended(result), result.prediction.effort["steps"]) == ("context", 1)
+    assert result.record["prompt_fault"] == "status 400: too long"
+    assert "+new\n" in result.prediction.patch
 
 
 def test_a_prompt_over_its_budget_is_shortened_and_counted(start: Open) -> None:

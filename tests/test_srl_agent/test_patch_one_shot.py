@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patching import TASK, kit, patched, sandboxes
+from patching import TASK, Refusing, kit, patched, sandboxes
 
 from envs.demo.task import load_tasks
 from envs.outcome import judge
@@ -187,3 +187,10 @@ def test_files_that_are_no_text_are_not_shown(start: Open) -> None:
     gold = "--- a/run_tests.py\n--- a/nowhere.py\n"
     result = patched("oracle", start, [""], task=replace(TASK, gold_patch=gold))
     assert result.record["samples"][0]["files"] == ["run_tests.py"]
+
+
+@pytest.mark.parametrize(("name", "outputs"), [("oracle", []), ("agentless", []), ("agentless", [DEMO.path])])
+def test_a_prompt_that_a_server_refuses_makes_no_patch_and_says_why(start: Open, name: str, outputs: list[str]) -> None:
+    result = patched(name, start, Refusing(outputs))
+    assert (result.prediction.effort["ended"], result.prediction.patch) == ("context", "")
+    assert result.record["prompt_fault"] == "status 400: too long"

@@ -45,6 +45,15 @@ def test_each_prediction_is_kept_with_a_record_of_the_work(tmp_path: Path) -> No
     assert len(list((tmp_path / "records").iterdir())) == 6
 
 
+def test_what_a_server_refused_is_told(tmp_path: Path) -> None:
+    def work(task: Task) -> Patched:
+        return Patched(Prediction(task.instance_id, "m", "", {"ended": "context"}), {"prompt_fault": "status 400"})
+
+    told: list[str] = []
+    generate(TASKS[:1], work, tmp_path, 1, lambda task, how: told.append(how))
+    assert told == ["context: status 400"]
+
+
 def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
     generate(TASKS[:4], patched, tmp_path, 1, lambda task, how: None)
     asked: list[str] = []
