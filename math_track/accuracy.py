@@ -36,6 +36,6 @@ def pass_at(k: int, outputs: int, correct: int) -> float:
     return 1 - comb(outputs - correct, k) / comb(outputs, k)
 
 
-def powers_of_two(most: int) -> list[int]:
-    """1, 2, 4, ... up to `most`."""
-    return [1 << place for place in range(most.bit_length())]
+def pass_sizes(most: int) -> list[int]:
+    """1, 2, 4, ... and `most`: the k that pass@k is given for."""
+    return sorted({*(1 << place for place in range(most.bit_length())), most})

@@ -124,7 +124,9 @@ def read_benchmark(name: str, rows: str = "", part: slice = slice(None)) -> Rows
         )
     problems = found[part]
     if not problems:
-        raise ConfigError(f"--slice: none of the {len(found)} problems of {name} is in it")
+        raise ConfigError(
+            f"--slice: none of the {len(found)} problems of {name} is in it; expected FIRST:BEHIND such as 0:50"
+        )
     whole = len(problems) == (benchmark.size or len(found))
     return Rows(name, problems, _digest(problems), _digest(found), whole, source)
 
@@ -159,8 +161,8 @@ def _problem(benchmark: Benchmark, where: Where, row: Row | ParseError, name: st
 
 
 def parse_slice(text: str) -> slice:
-    """`0:50`, `50:`, `:50` as Python reads them. ConfigError for anything else."""
-    found = re.fullmatch(r"(\d*):(\d*)", text)
-    if not found or (found[1] and found[2] and int(found[1]) >= int(found[2])):
+    """`0:50`, `50:`, `-4:` as Python reads them. ConfigError for anything else."""
+    found = re.fullmatch(r"(-?\d+)?:(-?\d+)?", text)
+    if not found:
         raise ConfigError(f"--slice: expected FIRST:BEHIND such as 0:50, found {text!r}")
     return slice(*(int(bound) if bound else None for bound in found.groups()))

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
-from math_track.accuracy import interval, pass_at, powers_of_two
+from math_track.accuracy import interval, pass_at, pass_sizes
 from math_track.benchmarks import Rows
 from math_track.extract import final_answer
 from math_track.grader import Verdict
@@ -144,8 +144,9 @@ def figures(graded: Sequence[Graded]) -> dict[str, Any]:
         "outputs": k,
         "accuracy": fmean(rates),
         "interval": list(interval(rates)),
-        "pass_at": {str(size): fmean(pass_at(size, k, count) for count in right) for size in powers_of_two(k)},
+        "pass_at": {str(size): fmean(pass_at(size, k, count) for count in right) for size in pass_sizes(k)},
         "unanswered": sum(not output.answer for output in outputs),
+        "empty": sum(not output.text.strip() for output in outputs),
         "cut": sum(output.cut for output in outputs),
         "grader_faults": sum(bool(output.fault) for output in outputs),
         "mean_tokens": fmean(output.tokens for output in outputs),

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from srl_agent.config import Section
 
+OF_STEPS = ("next_title", "solution_tag")
+"""Settings that do nothing where a whole problem is asked."""
+
 
 class MathOptions(Section):
     """What only mathematics needs; see `srl_agent.config_load.read_options`."""

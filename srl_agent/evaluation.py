@@ -75,6 +75,7 @@ def summary(groups: Sequence[Scored]) -> dict[str, Any]:
         "outputs": len(answers),
         "capped": fmean(score.capped for score in scores),
         "scoring_faults": fmean(score.fault for score in scores),
+        "empty": sum(not answer.text.strip() for answer in answers),
         "cut": fmean(answer.cut for answer in answers),
         "completion_tokens": fmean(answer.tokens for answer in answers),
         "violations": dict(Counter(str(score.violation) for score in scores if score.violation).most_common()),

@@ -17,7 +17,6 @@ from math_track.evaluation import (
     GREEDY,
     SAMPLED,
     Ask,
-    Graded,
     Task,
     answer_task,
     grade_task,
@@ -25,12 +24,14 @@ from math_track.evaluation import (
     write_results,
 )
 from math_track.grader import Grader
+from math_track.options import OF_STEPS, MathOptions
 from math_track.prompts import evaluation_prompt
-from srl_agent.answers import Answer
 from srl_agent.asking import default_folder
 from srl_agent.commands.data.console import by_tenths, open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import Engine, check_fits, choose_engine
+from srl_agent.config import Config
+from srl_agent.config_load import read_options
 from srl_agent.cores import usable_cores
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import provenance
@@ -44,7 +45,8 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     """Ask, grade, write and print. Raises SrlError, ParseError and OSError."""
     config, why = resolve()
     console = open_console()
-    tasks = _tasks(args, config.seed)
+    grader = _grader(console, config)
+    tasks = _tasks(args, config.seed, lambda line: say(console, line))
     engine = choose_engine(args, config)
     ask = partial(evaluation_prompt, thinking=args.think)
     facts = _facts(engine, ask)
@@ -54,13 +56,13 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     draws = engine.open(_longest(tasks, engine, ask))
     others = {line for task in tasks for line in settle_task(task, facts, engine.made_with, folder)}
     if others:
-        warn(
-            console, f"{folder} has answers made with something else ({'; '.join(sorted(others))}); rounding may differ"
-        )
+        what = "; ".join(sorted(others))
+        warn(console, f"{folder} has answers made with something else ({what}); rounding may differ")
     answers = [answer_task(task, ask, draws, folder, _teller(console, task)) for task in tasks]
     count = sum(len(group) for groups in answers for group in groups)
     say(console, f"grading {plural(count, 'output')}")
-    results = _grade(tasks, answers)
+    with grader() as opened:
+        results = [(task, grade_task(task, groups, opened)) for task, groups in zip(tasks, answers, strict=True)]
     graders = {name: version(name) for name in GRADERS}
     made = {"made_with": dict(engine.made_with), "grader": graders, "provenance": provenance({})}
     found = write_results(folder, results, {**facts, **made})
@@ -69,7 +71,17 @@ def benchmark(args: argparse.Namespace, resolve: Resolve) -> int:
     return 0
 
 
-def _tasks(args: argparse.Namespace, seed: int) -> list[Task]:
+def _grader(console: Console, config: Config) -> Callable[[], Grader]:
+    """Makes the grader by the domain's settings; those that are about steps are named."""
+    options = read_options(config, MathOptions)
+    for name in OF_STEPS:
+        if name in config.options:
+            warn(console, f"options.{name} does nothing here: the prompt of a benchmark has no steps")
+    workers = options.grader_workers if "grader_workers" in config.options else usable_cores()
+    return lambda: Grader(workers, options.grader_timeout)
+
+
+def _tasks(args: argparse.Namespace, seed: int, tell: Callable[[str], None]) -> list[Task]:
     """What is asked: each benchmark greedily, then with as many outputs as `--avg` says, or the paper has."""
     if args.max_tokens < 1:
         raise ConfigError(f"--max-tokens: expected 1 or more, found {args.max_tokens}")
@@ -79,6 +91,8 @@ def _tasks(args: argparse.Namespace, seed: int) -> list[Task]:
     paths = _paths(args.rows, names)
     tasks = []
     for name in names:
+        if name not in paths and BENCHMARKS[name].hub:
+            tell(f"{name}: asking the Hugging Face hub for {BENCHMARKS[name].hub}; --rows takes rows of this machine")
         rows = read_benchmark(name, paths.get(name, ""), parse_slice(args.slice))
         outputs = {GREEDY: 1, SAMPLED: _sampled(name, args.avg, len(names) > 1)}
         tasks += [Task(rows, draw, count, args.max_tokens, seed) for draw, count in outputs.items() if count]
@@ -98,12 +112,14 @@ def _paths(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     if len(names) == 1:
         if len(given) > 1:
             raise ConfigError("--rows: one path is enough; a folder or a glob stands for several files")
-        return dict.fromkeys(names, given[0]) if given else {}
+        return {name: text.removeprefix(f"{name}=") for name in names for text in given}
     paths = {}
     for text in given:
         name, equals, path = text.partition("=")
         if not equals or name not in names:
             raise ConfigError(f"--rows: expected NAME=PATH with one of {', '.join(names)}, found {text!r}")
+        if name in paths:
+            raise ConfigError(f"--rows: {name} is named twice; a folder or a glob stands for several files")
         paths[name] = path
     return paths
 
@@ -137,8 +153,3 @@ def _longest(tasks: Sequence[Task], engine: Engine, ask: Ask) -> int:
 def _teller(console: Console, task: Task) -> Callable[[int], None]:
     name = f"{task.rows.benchmark}, {task.draw}"
     return by_tenths(lambda line: say(console, f"{name}: {line}"), len(task.rows.problems), "problems answered")
-
-
-def _grade(tasks: Sequence[Task], answers: Sequence[Sequence[Sequence[Answer]]]) -> list[tuple[Task, Sequence[Graded]]]:
-    with Grader(workers=usable_cores()) as grader:
-        return [(task, grade_task(task, groups, grader)) for task, groups in zip(tasks, answers, strict=True)]

@@ -30,7 +30,12 @@ def add_benchmark(parser: argparse.ArgumentParser, name: str) -> None:
         help="rows on this machine in place of the hub's"
         + (", such as aime24=FILE; may be repeated" if several else ""),
     )
-    parser.add_argument("--slice", default=":", metavar="A:B", help="only these problems, such as 0:50")
+    parser.add_argument(
+        "--slice",
+        default=":",
+        metavar="A:B",
+        help="only these problems, such as 0:50, or --slice=-4: for the last four",
+    )
     default = "the paper's: 32, but none for Minerva" if several else "none"
     parser.add_argument(
         "--avg", type=int, metavar="K", help=f"outputs a problem at temperature 1.0 (default: {default})"

@@ -9,7 +9,7 @@ from typing import Any
 from math_track.benchmarks import BENCHMARKS
 from math_track.evaluation import GREEDY
 from math_track.paper_results import CELLS, OUTPUTS, RESULTS
-from srl_agent.commands.data.console import print_table, say, warn
+from srl_agent.commands.data.console import print_table, say, say_empty, warn
 
 Cell = tuple[str, str]
 """Benchmark and way of drawing: a column."""
@@ -99,6 +99,8 @@ def _warnings(cells: Cells) -> Iterator[str]:
         what = ", ".join(f"{count} problems of {title}" for title, count in part.items())
         yield f"a part of the benchmark only: {what}"
     rows: Sequence[Mapping[str, Any]] = list(cells.values())
+    if any(row["empty"] for row in rows):
+        yield say_empty(sum(row["empty"] for row in rows), sum(row["problems"] * row["outputs"] for row in rows))
     if any(row["cut"] for row in rows):
         share = sum(row["cut"] for row in rows) / sum(row["problems"] * row["outputs"] for row in rows)
         yield f"{share:.1%} of the outputs were cut at {rows[0]['max_tokens']} tokens; raise --max-tokens"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from math_track.accuracy import interval, pass_at, powers_of_two
+from math_track.accuracy import interval, pass_at, pass_sizes
 
 
 def test_with_one_output_a_problem_the_interval_is_wilson_s() -> None:
@@ -63,6 +63,8 @@ def test_pass_at_k_is_the_share_of_draws_with_a_correct_output(outputs: int, cor
         assert pass_at(k, outputs, correct) == pytest.approx(sum(map(any, draws)) / len(draws))
 
 
-@pytest.mark.parametrize(("most", "expected"), [(1, [1]), (5, [1, 2, 4]), (32, [1, 2, 4, 8, 16, 32])])
-def test_sizes_are_the_powers_of_two_up_to_all_outputs(most: int, expected: list[int]) -> None:
-    assert powers_of_two(most) == expected
+@pytest.mark.parametrize(
+    ("most", "expected"), [(1, [1]), (3, [1, 2, 3]), (5, [1, 2, 4, 5]), (32, [1, 2, 4, 8, 16, 32])]
+)
+def test_pass_at_k_is_given_for_pass_sizes_and_for_all_outputs(most: int, expected: list[int]) -> None:
+    assert pass_sizes(most) == expected

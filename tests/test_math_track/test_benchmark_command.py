@@ -49,7 +49,8 @@ def solve(body: dict[str, Any]) -> Reply:
 
 def words_of(server: Endpoint, rows: str, folder: Path, *more: str) -> list[str]:
     asked = ["--preset", "smoke", "--server", server.url, "--server-model", "m", "--rows", rows]
-    return ["eval", "problems", *asked, "--output", str(folder), *more]
+    grader = ["--options.grader_workers", "1"]
+    return ["eval", "problems", *asked, *grader, "--output", str(folder), *more]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -216,11 +217,35 @@ def test_without_a_directory_other_slices_and_more_outputs_build_on_the_answers_
         assert "problems, greedy: 2 of 2 problems answered before" in run(
             capsys, *words, "--slice", "0:2", "--avg", "2"
         )
-        run(capsys, *words, "--slice", "0:2", "--avg", "3")
-        assert len(server.requests) == 3 + 2 * 2 + 2 * 3
-        assert "3 of 3 problems answered before" in run(capsys, *words, "-j", "1")
+        assert len(server.requests) == 3 + 2 * 2
     (folder,) = (tmp_path / "runs").iterdir()
-    assert json.loads((folder / "summary.json").read_text())["results"][0]["problems"] == 3
+    assert {path.name for path in (folder / "problems").iterdir()} == {"greedy", "sampled-2"}
+
+
+def test_pass_at_k_is_given_for_all_outputs_and_rows_may_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with endpoint(solve) as server:
+        rows = f"problems={write_rows(tmp_path / 'rows.jsonl', 3)}"
+        rows_of = table(run(capsys, *words_of(server, rows, tmp_path / "out", "--avg", "3")))
+    assert [row[0] for row in rows_of if row[0].startswith("pass@")] == ["pass@2", "pass@3"]
+
+
+def test_empty_outputs_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with endpoint(lambda body: completion(" ")) as server:
+        printed = run(capsys, *words_of(server, write_rows(tmp_path / "rows.jsonl", 3), tmp_path / "out"))
+    assert "WARNING: 3 of 3 outputs empty:" in printed
+
+
+def test_an_option_of_steps_is_said_to_do_nothing_and_one_of_the_grader_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", 1)
+    with endpoint(solve) as server:
+        words = words_of(server, rows, tmp_path / "out")
+        printed = run(capsys, *words, "--options.next_title", "false")
+        assert "WARNING: options.next_title does nothing here" in printed and "options.grader" not in printed
+        assert "unknown key 'options.titles'" in fail(capsys, *words[1:], "--options.titles", "1")
 
 
 @pytest.mark.parametrize("more", [["--server-model", "n"], ["--seed", "3"], ["--max-tokens", "9"], ["--rows", "OTHER"]])
@@ -228,13 +253,11 @@ def test_without_a_directory_what_cannot_build_on_the_answers_there_goes_elsewhe
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with endpoint(solve) as server:
-        words = words_of(server, write_rows(tmp_path / "rows.jsonl", 1), tmp_path)[:-2]
-        run(capsys, *words)
-        other = write_rows(tmp_path / "other.jsonl", 2)
-        at = words.index("--rows")
-        words = [*words[:at], *words[at + 2 :], "--rows", other] if "OTHER" in more else [*words, *more]
-        run(capsys, *words)
+    rows, other = write_rows(tmp_path / "rows.jsonl", 1), write_rows(tmp_path / "other.jsonl", 2)
+    nobody = ["--preset", "smoke", "--server", "http://127.0.0.1:9/v1", "--retries", "0"]
+    changed = ["--rows", other] if "OTHER" in more else ["--rows", rows, *more]
+    for words in (["--rows", rows, "--slice", "0:1"], ["--rows", rows, "-j", "1"], changed):
+        assert "cannot be reached" in fail(capsys, "problems", *nobody, "--server-model", "m", *words)
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
@@ -283,6 +306,7 @@ def test_a_model_that_was_written_anew_is_not_taken_for_the_one_before(
         (["aime25", "--rows", "a", "--rows", "b"], "one path is enough"),
         (["math", "--rows", "FILE"], "expected NAME=PATH with one of amc23, aime24, aime25, minerva, found 'FILE'"),
         (["math", "--rows", "gsm8k=FILE"], "expected NAME=PATH"),
+        (["math", "--rows", "aime24=a", "--rows", "aime24=b"], "--rows: aime24 is named twice"),
         (["problems"], "--rows FILE"),
         (["problems", "--rows", "./nowhere.jsonl"], "nowhere.jsonl"),
         (["problems", "--rows", "ROWS", "--slice", "x"], "--slice: expected FIRST:BEHIND"),

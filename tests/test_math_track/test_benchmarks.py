@@ -166,11 +166,14 @@ def test_a_slice_keeps_the_names_that_the_whole_gives(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", [{"problem": str(n), "answer": n} for n in range(5)])
     rows = read_benchmark("problems", path, parse_slice("1:3"))
     assert [problem.name for problem in rows.problems] == ["problems-1", "problems-2"]
-    with pytest.raises(ConfigError, match="none of the 5 problems"):
-        read_benchmark("problems", path, parse_slice("5:"))
+    last = read_benchmark("problems", path, parse_slice("-2:"))
+    assert [problem.name for problem in last.problems] == ["problems-3", "problems-4"]
+    for empty in ("5:", "3:3", "4:2", "-1:3"):
+        with pytest.raises(ConfigError, match="none of the 5 problems"):
+            read_benchmark("problems", path, parse_slice(empty))
 
 
-@pytest.mark.parametrize("text", ["", "5", "3:3", "4:2", "-1:3", "a:b", "1:2:3"])
+@pytest.mark.parametrize("text", ["", "5", "a:b", "1:2:3", "--1:", "1.5:"])
 def test_what_is_no_slice_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--slice: expected FIRST:BEHIND"):
         parse_slice(text)

@@ -12,7 +12,7 @@ from srl_agent.commands.data.console import open_console
 
 
 def cell(benchmark: str, draw: str, outputs: int = OUTPUTS, whole: bool = True) -> dict[str, Any]:
-    counts = dict.fromkeys(("unanswered", "cut", "grader_faults", "mean_tokens", "mean_words"), 0)
+    counts = dict.fromkeys(("unanswered", "empty", "cut", "grader_faults", "mean_tokens", "mean_words"), 0)
     outputs = outputs if draw == "sampled" else 1
     row = {"benchmark": benchmark, "draw": draw, "outputs": outputs, "whole": whole, "problems": 30, "max_tokens": 9}
     return {**row, **counts, "accuracy": 0.5, "interval": [0.4, 0.6], "pass_at": {"1": 0.5}}

@@ -86,6 +86,12 @@ def test_broken_and_cut_outputs_are_counted_and_said(tmp_path: Path, capsys: pyt
     assert "raise srl.max_completion_tokens" in " ".join(capsys.readouterr().out.split())
 
 
+def test_empty_outputs_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with endpoint(lambda body: completion("")) as server:
+        assert evaluate(tmp_path, *SMOKE, "--server", server.url, "--server-model", "m")["empty"] == 6
+    assert "WARNING: 6 of 6 outputs empty:" in capsys.readouterr().out
+
+
 def test_a_server_that_fails_leaves_no_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with endpoint(lambda body: Reply(401, "no")) as server:
         message = fail(

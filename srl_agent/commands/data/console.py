@@ -61,6 +61,14 @@ def warn(console: Console, line: str) -> None:
     say(console, f"WARNING: {line}", "bold yellow")
 
 
+def say_empty(empty: int, outputs: int) -> str:
+    """The warning about outputs without text, which are rather a fault of the set-up than of what a model knows."""
+    return (
+        f"{empty} of {plural(outputs, 'output')} empty: the model ended at once, or the server gives the text in a "
+        "field that is not read; look at the model's chat template, or at what the server answers"
+    )
+
+
 def by_tenths(tell: Callable[[str], None], total: int, what: str) -> Callable[[int], None]:
     """Hears how many of `total` are done: tells of those that were done before, if any, then of each further tenth."""
     said = -1

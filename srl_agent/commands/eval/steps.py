@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from srl_agent.answers import Answer, Answerer, Sampling, seeds_of
-from srl_agent.commands.data.console import by_tenths, open_console, print_table, say, warn
+from srl_agent.commands.data.console import by_tenths, open_console, print_table, say, say_empty, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.engines import choose_answerer
 from srl_agent.config import Config
@@ -105,6 +105,8 @@ def _print(console: Any, config: Config, found: Mapping[str, Any]) -> None:
     print_table(console, "by part", ("", "steps", "reward", "+-", "exact", "format errors"), rows)
     if found["violations"]:
         say(console, "broken: " + ", ".join(f"{name} {count}" for name, count in found["violations"].items()))
+    if found["empty"]:
+        warn(console, say_empty(found["empty"], found["outputs"]))
     if found["cut"]:
         warn(
             console,

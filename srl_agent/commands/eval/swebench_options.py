@@ -22,7 +22,12 @@ def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--rows", metavar="PATH", required=name == "issues", help=rows)
     old = "completes rows from before swebench 5 by its tables: pip download --no-deps 'swebench>=4.1,<5'"
     parser.add_argument("--swebench4", type=Path, metavar="WHEEL", help=old)
-    parser.add_argument("--slice", default="", metavar="A:B", help="only these of the tasks, such as 0:50")
+    parser.add_argument(
+        "--slice",
+        default="",
+        metavar="A:B",
+        help="only these of the tasks, such as 0:50, or --slice=-4: for the last four",
+    )
     parser.add_argument("--filter", default="", metavar="REGEX", help="only tasks whose id matches somewhere")
     parser.add_argument("--instance-ids", nargs="+", default=[], metavar="ID", help="only these tasks")
     parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="tasks at once (default: 2)")
