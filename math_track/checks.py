@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from srl_agent.config import Config, RlvrConfig, SandboxConfig, Section
 from srl_agent.errors import ConfigError
 
-MEANINGLESS = (
-    *("format", "context", "max_observation_chars", "split", "gates", "task_sets", "evaluation_sets"),
-    *("replayed", "replay_share"),
-)
+MEANINGLESS = ("format", "context", "max_observation_chars", "split", "task_sets", "replayed", "replay_share")
 """Settings of `data` that are about episodes of an agent."""
+KEEP_ALL = ("none",)
+GATES = (("default",), ("contamination",), KEEP_ALL)
+"""What `data.gates` may be: the one gate that looks at no actions, or none."""
 REWARDS = ("similarity", "exact")
 """Rewards of two texts; the others look at an agent's calls."""
 
@@ -21,6 +21,7 @@ def check_settings(config: Config) -> None:
     check_reward(config)
     changed = [
         *_changed("data", config.data, MEANINGLESS),
+        *(() if config.data.gates in GATES else ("data.gates (contamination or none)",)),
         *_changed("sandbox", config.sandbox, tuple(SandboxConfig.model_fields)),
         *_changed("rlvr", config.rlvr, ("start",)),
         *(_turns(config.rlvr) if "rlvr" in config.stages or config.eval.tasks else ()),

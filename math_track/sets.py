@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from math_track.checks import check_settings
+from math_track.checks import KEEP_ALL, check_settings
+from math_track.contamination import contaminated
 from math_track.contradictions import contradictions
 from math_track.options import MathOptions
 from math_track.records import Problem
@@ -19,11 +20,11 @@ from math_track.steps import (
     cut_wholes,
     sides_of,
     whole,
+    without,
 )
 from srl_agent.config import Config, DataConfig
 from srl_agent.domain import Dialogue, StepSets, answered
-from srl_agent.floors import evenly
-from srl_agent.step_sets import token_budget
+from srl_agent.step_sets import thinned, token_budget
 from srl_agent.whole_episodes import CountTokens, Target
 from srl_agent.wording import plural
 from trajectories.errors import ParseError
@@ -53,16 +54,31 @@ def load_sets(config: Config, options: MathOptions, target: Target, count_tokens
     left to train on.
     """
     check_settings(config)
-    read = read_problems(config.data.path)
-    sides = sides_of(read.problems, config.data.held_out_episodes)
+    sides, sources = _read(config.data)
     fits = token_budget(config.data.max_prompt_tokens, count_tokens)
-    said = (f"data: {config.data.path or BUNDLED_NAME}", *read.report.lines(), *_contradicted(read.problems))
-    sources = StepSets([], [], said, read.digest)
-    problems = _thinned(config.data, _problem_sets(sides, sources, fits))
+    most = config.data.held_out_steps
+    problems = thinned(_problem_sets(sides, sources, fits), most)
     if config.stages == ("rlvr",):
         return MathSets(_some(problems), problems)
     steps = _step_sets(config, options, sides, sources, fits)
-    return MathSets(_thinned(config.data, _aimed(config, options, sides, steps, fits, target, count_tokens)), problems)
+    return MathSets(thinned(_aimed(config, options, sides, steps, fits, target, count_tokens), most), problems)
+
+
+def _read(data: DataConfig) -> tuple[Sides, StepSets]:
+    """The problems, and empty sets with what is to be said of them. ParseError where none may be trained on."""
+    read = read_problems(data.path)
+    sides = sides_of(read.problems, data.held_out_episodes)
+    found = contaminated(sides.train, data.evaluation_sets)
+    lines = [f"data: {data.path or BUNDLED_NAME}", *read.report.lines(), *_contradicted(read.problems)]
+    if found:
+        kept = "trained on all the same" if data.gates == KEEP_ALL else "left out (data.gates=none keeps them)"
+        counts = ", ".join(f"{name} {named(names)}" for name, names in found.items())
+        lines.append(f"WARNING: problems to train on that are of evaluation sets: {counts}; {kept}")
+        if data.gates != KEEP_ALL:
+            sides = without(sides, {name for names in found.values() for name in names})
+    if not sides.train:
+        raise ParseError(f"{'; '.join(lines)}: nothing to train on is left; give other problems")
+    return sides, StepSets([], [], tuple(lines), read.digest)
 
 
 def _contradicted(problems: Sequence[Problem]) -> list[str]:
@@ -108,15 +124,6 @@ def _left_out(data: DataConfig, sides: Sides, *cuts: Cut) -> list[str]:
     ]
     parts = [f"{what}: {count}" for what, count in counts if count]
     return [f"left out - {', '.join(parts)}"] if parts else []
-
-
-def _thinned(data: DataConfig, sets: StepSets) -> StepSets:
-    """With no more held out than `data.held_out_steps`, evenly spread."""
-    thinned = evenly(sets.held_out, data.held_out_steps)
-    if len(thinned) == len(sets.held_out):
-        return sets
-    line = f"evaluated: {len(thinned)} of {len(sets.held_out)} held out, evenly spread (data.held_out_steps)"
-    return replace(sets, held_out=thinned, summary=(*sets.summary, line))
 
 
 def _aimed(

@@ -7,8 +7,8 @@ shows the problem, what is written before step k, and (`options.next_title`) the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from math_track.headings import read_heading
 from math_track.options import MathOptions
@@ -74,6 +74,13 @@ def sides_of(problems: Sequence[Problem], held_out: int) -> Sides:
         return [Worked(problem, worked[problem.name]) for problem in side if problem.name in worked]
 
     return Sides(train, kept, those(train), those(kept), reasons)
+
+
+def without(sides: Sides, names: Collection[str]) -> Sides:
+    """The same, but for the problems of these names among those to train on."""
+    train = [problem for problem in sides.train if problem.name not in names]
+    worked = [one for one in sides.train_worked if one.problem.name not in names]
+    return replace(sides, train=train, train_worked=worked)
 
 
 def _split(problem: Problem, reasons: Counter[str]) -> Split | None:

@@ -96,11 +96,17 @@ def load_step_data(data: DataConfig, system_prompt: str, count_tokens: Callable[
         *_left_out(data, report, len(episodes) - len(solved), train_cut, held_out_cut),
         *filter(None, [gates_line(gated.report), replayed.line]),
     ]
-    thinned = evenly(held_out_cut.steps, data.held_out_steps)
-    if len(thinned) < len(held_out_cut.steps):
-        summary.append(f"evaluated: {len(thinned)} of the held-out steps, evenly spread (data.held_out_steps)")
-    sets = StepSets(train_cut.steps, thinned, tuple(summary), digest)
+    sets = thinned(StepSets(train_cut.steps, held_out_cut.steps, tuple(summary), digest), data.held_out_steps)
     return StepData(sets, report, gated.report, train, held_out, replayed.dropped_steps)
+
+
+def thinned(sets: StepSets, most: int) -> StepSets:
+    """With `most` held out at most (`data.held_out_steps`; 0 for all), evenly spread."""
+    held_out = evenly(sets.held_out, most)
+    if len(held_out) == len(sets.held_out):
+        return sets
+    line = f"evaluated: {len(held_out)} of {len(sets.held_out)} held out, evenly spread (data.held_out_steps)"
+    return replace(sets, held_out=held_out, summary=(*sets.summary, line))
 
 
 def token_budget(most: int, count_tokens: Callable[[str], int]) -> Fits:

@@ -13,10 +13,11 @@ from srl_agent.config_load import load_config
 from srl_agent.errors import ConfigError
 
 USED = {"path", "max_prompt_tokens", "keep_last_step", "held_out_episodes", "held_out_steps"}
+CONTAMINATION = {"gates", "evaluation_sets"}
 
 
 def test_every_setting_of_the_data_is_used_or_refused() -> None:
-    assert USED | set(MEANINGLESS) == set(DataConfig.model_fields)
+    assert USED | CONTAMINATION | set(MEANINGLESS) == set(DataConfig.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,6 @@ def test_every_setting_of_the_data_is_used_or_refused() -> None:
     [
         ("data", "format", "x"),
         ("data", "context", "full"),
-        ("data", "gates", "none"),
         ("data", "split", "repository"),
         ("data", "replayed", "f"),
         ("data", "replay_share", 1),
@@ -36,6 +36,13 @@ def test_every_setting_of_the_data_is_used_or_refused() -> None:
 def test_a_setting_that_means_nothing_is_refused_by_name(section: str, name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=rf"^{section}\.{name}: nothing in the math domain"):
         check_settings(configured(**{section: {name: value}}))
+
+
+@pytest.mark.parametrize("gates", ["all", "loop", "contamination,loop"])
+def test_gates_on_actions_are_refused(gates: str) -> None:
+    check_settings(configured(data={"gates": "contamination"}))
+    with pytest.raises(ConfigError, match=r"data\.gates \(contamination or none\): nothing in the math domain"):
+        check_settings(configured(data={"gates": gates}))
 
 
 @pytest.mark.parametrize("more", [{"stages": ["rlvr"]}, {"eval": {"tasks": 4}}])

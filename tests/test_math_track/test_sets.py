@@ -46,6 +46,40 @@ def test_a_solution_that_boxes_another_answer_than_the_known_one_is_named(tmp_pa
     assert "box another answer than the known one: 1 (other); steps are taken from the solution" in warnings[0]
 
 
+OF_MATH_500 = "Compute: $1-2+3-4+5- \\dots +99-100$."
+
+
+def test_problems_of_a_benchmark_are_named_and_no_training_data(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", worked("a"), worked("b", problem=OF_MATH_500), worked("c"))
+    sets = loaded(path, data={"held_out_episodes": 0})
+    assert {step.instance_id for step in sets.train} == {"a", "c"}
+    (warning,) = [line for line in sets.summary if "WARNING" in line]
+    assert "MATH-500 1 (b); left out (data.gates=none keeps them)" in warning
+    asked = loaded(path, stages=["rlvr"], data={"held_out_episodes": 0})
+    assert {step.instance_id for step in asked.train} == {"a", "c"}
+
+
+def test_problems_of_a_benchmark_are_trained_on_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", worked("a"), worked("b", problem=OF_MATH_500))
+    sets = loaded(path, data={"gates": "none", "held_out_episodes": 0})
+    assert {step.instance_id for step in sets.train} == {"a", "b"}
+    assert any("MATH-500 1 (b); trained on all the same" in line for line in sets.summary)
+
+
+def test_a_benchmark_alone_is_no_training_data(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", worked("b", problem=OF_MATH_500))
+    with pytest.raises(ParseError, match=r"MATH-500 1 \(b\); left out \(data\.gates=none.*nothing to train on is left"):
+        loaded(path)
+
+
+def test_what_is_held_out_is_the_same_whatever_is_left_out_of_training(tmp_path: Path) -> None:
+    problems = [worked(f"p{number}", problem=f"{OF_MATH_500} {number}") for number in range(12)]
+    path, rows = write(tmp_path / "a.jsonl", *problems), tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"problem": one.problem}) + "\n" for one in problems[:6]))
+    whole, part = (loaded(path, data={"held_out_episodes": 4, "evaluation_sets": sets}) for sets in ("", str(rows)))
+    assert part.held_out == whole.held_out and 0 < len(part.train) < len(whole.train)
+
+
 def test_held_out_steps_are_thinned_evenly(file: Path) -> None:
     sets = loaded(file, data={"held_out_episodes": 4, "held_out_steps": 3})
     assert len(sets.held_out) == 3
