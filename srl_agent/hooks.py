@@ -20,6 +20,8 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         self.on_log_record = on_log
         self.on_step: Callable[[int], bool] = lambda step: False
         """Called after each optimiser step; whether to save now."""
+        self.on_logged: Callable[[], None] = lambda: None
+        """Called behind the log record of an optimiser step, which comes after `on_step`."""
         self.on_begin: Callable[[Any], None] = lambda state: None
         """Called when training begins, with the trainer's state as it was loaded."""
         self.started_from = ""
@@ -55,6 +57,7 @@ class Hooks(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         """A record of one optimiser step; the summary at the end of training is left out."""
         if logs and "train_runtime" not in logs:
             self.on_log_record(state.global_step, dict(logs))
+            self.on_logged()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """After each optimiser step, before a checkpoint is written."""

@@ -12,6 +12,7 @@ import pytest
 
 from srl_agent.config import Config, EvalConfig
 from srl_agent.errors import ConfigError
+from srl_agent.hooks import Hooks
 from srl_agent.run_dir import write_json
 from srl_agent.stage_evaluation import Evaluation
 from srl_agent.stages import _check_start
@@ -31,6 +32,9 @@ class Context:
         self.config = Config(eval=EvalConfig(every=1))
         self.steps = SimpleNamespace(held_out=[1])
         self.progress = SimpleNamespace(say=self.said.append, warn=self.said.append)
+
+    def step_done(self) -> None:
+        """Nothing to give back."""
 
     def log(self, step: int, record: dict[str, Any]) -> None:
         """Nothing is written here."""
@@ -55,6 +59,22 @@ def test_each_new_best_is_saved_and_named(tmp_path: Path) -> None:
     assert found.trainer.state.best_model_checkpoint == str(tmp_path / "checkpoint-3")
 
 
+def test_figures_are_told_behind_the_line_of_their_step(tmp_path: Path) -> None:
+    context = Context(tmp_path)
+    found = evaluation(context, [0.2, 0.3])
+    found.begin()
+    hooks = Hooks(lambda step, record: context.said.append(f"srl {step}/3"))
+    hooks.on_step, hooks.on_logged = found.trainer.hooks.on_step, found.trainer.hooks.on_logged
+    state, control = SimpleNamespace(global_step=1, max_steps=3), SimpleNamespace(should_save=False)
+    hooks.on_step_end(None, state, control)
+    hooks.on_log(None, state, control, {"loss": 0.0})
+    assert [line.partition(":")[0] for line in context.said] == [
+        "held-out after 0 steps",
+        "srl 1/3",
+        "held-out after 1 steps",
+    ]
+
+
 def test_a_resumed_run_finds_its_best_under_the_present_path(tmp_path: Path) -> None:
     for step, score in ((1, 0.5), (2, 0.4)):
         (tmp_path / f"checkpoint-{step}").mkdir()
@@ -73,6 +93,7 @@ def test_a_stage_that_only_lost_says_so(tmp_path: Path) -> None:
     found.begin()
     for step in (1, 2, 3):
         found.after(step)
+    found.trainer.hooks.on_logged()
     assert (
         "no checkpoint of this stage is as good on what is held out as its start: reward 0.400 against 0.500"
         in context.said
