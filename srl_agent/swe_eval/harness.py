@@ -104,10 +104,10 @@ def _score_by_harness(
         look = partial(left.look, settings.folder, settle)
         look(run_ids(settings.folder))
         for attempt in range(settings.attempts):
-            if left.jobs:
-                if attempt:
-                    say(left.why_again())
-                _run_once(left, engine, settings, lock, look)
+            if left.jobs and attempt:
+                say(left.why_again())
+            if left.jobs:  # once more, alone: what was scored beside it may have taken memory or disk
+                _run_once(left, engine, replace(settings, workers=1) if attempt else settings, lock, look)
         for job in left.jobs:
             settle(Verdict(job.instance_id, Status.ERROR, left.troubles[job.key]))
 
@@ -147,4 +147,4 @@ class Left:
     def why_again(self) -> str:
         """For the terminal, before they are tried again."""
         first = self.jobs[0]
-        return f"trying {len(self.jobs)} again (first: {first.instance_id}: {self.troubles[first.key]})"
+        return f"trying {len(self.jobs)} again, one at a time (first: {first.instance_id}: {self.troubles[first.key]})"

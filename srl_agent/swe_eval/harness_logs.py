@@ -28,10 +28,11 @@ _TROUBLE = re.compile(
 )
 _ENVIRONMENT = re.compile(
     r"No space left on device|Cannot allocate memory|OCI runtime exec failed|Resource temporarily unavailable"
-    r"|Read-only file system|Input/output error"
+    r"|Read-only file system|Input/output error|eval\.sh: line \d+: +\d+ Killed\b"
 )
-"""Beside the harness's own signs (harness/infra_failure.py), which know neither a full disk nor an engine's words. A
-patch can have its tests print them: it then is an error instead of unresolved, and no better off."""
+"""Beside the harness's own signs (harness/infra_failure.py), which know neither a full disk nor an engine's words, nor
+bash's on tests that the kernel killed for want of memory, which all containers of the hardened engine share. A patch
+can have its tests print them: it then is an error instead of unresolved, and no better off."""
 SHOWN = 300
 """Characters of a message that are kept."""
 
@@ -88,7 +89,7 @@ def _environment(folder: Path, report: Mapping[str, Any]) -> str:
     if report.get("infra_failure"):
         return str(report.get("infra_failure_reason"))
     found = _ENVIRONMENT.search(_text(folder / OUTPUT))
-    return found[0] if found else ""
+    return _short(found[0]) if found else ""
 
 
 def _graded(instance_id: str, report: Mapping[str, Any], seconds: float) -> Verdict:

@@ -62,7 +62,7 @@ class Settings:
     timeout: int = 1800
     """Seconds for the tests of one task; the harness's default."""
     attempts: int = 2
-    """How often a task is tried whose environment fails."""
+    """How often a task is tried whose environment fails; after the first time one at a time."""
     docker_host: str = ""
     """Address of the engine; empty for DOCKER_HOST's or the system's."""
     pull: bool = False

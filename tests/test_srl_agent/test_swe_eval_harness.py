@@ -187,7 +187,7 @@ def test_a_task_whose_environment_fails_is_tried_again_and_then_an_error(
     (verdict,) = score(tasks, predicted(tasks, RIGHT), settings(tmp_path), Watcher(say=lines.append))
     assert verdict.status is Status.ERROR
     assert verdict.detail
-    assert any(line.startswith(f"trying 1 again (first: {tasks[0].instance_id}: ") for line in lines)
+    assert any(line.startswith(f"trying 1 again, one at a time (first: {tasks[0].instance_id}: ") for line in lines)
     assert len(runs(tmp_path)) == 2
 
 

@@ -108,7 +108,14 @@ def test_a_fault_of_the_environment_is_no_verdict_but_a_trouble(tmp_path: Path) 
     assert trouble(folder, ID) == "the tests gave no result: out_of_memory"
 
 
-@pytest.mark.parametrize("said", ["fatal: No space left on device", "OCI runtime exec failed: exec failed: unable to"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fatal: No space left on device",
+        "OCI runtime exec failed: exec failed: unable to",
+        "test_x.py ../eval.sh: line 52: 49 Killed                  pytest -rA test_x.py",
+    ],
+)
 def test_what_the_engine_says_in_place_of_a_result_is_no_verdict(said: str, tmp_path: Path) -> None:
     folder = logs(tmp_path, report={})
     (folder / "test_output.txt").write_text(f"x\n{said}\n")
