@@ -153,7 +153,7 @@ def run_harness(jobs: Sequence[Job], run_id: str, settings: Settings, lock: IO[s
 
 
 def _write_inputs(jobs: Sequence[Job], run_id: str, folder: Path) -> list[str]:
-    rows = [{**job.task.row, "image": job.task.image} for job in jobs]
+    rows = [_row(job.task) for job in jobs]
     predictions = [
         {"instance_id": job.instance_id, "model_name_or_path": job.key, "model_patch": job.patch} for job in jobs
     ]
@@ -164,6 +164,12 @@ def _write_inputs(jobs: Sequence[Job], run_id: str, folder: Path) -> list[str]:
         path.write_text(json.dumps(content), encoding="utf-8")
         arguments += [f"--{option}", str(path)]
     return arguments
+
+
+def _row(task: Task) -> dict[str, Any]:
+    """The row with what the harness reads in one form only, where we read several."""
+    tests = {"FAIL_TO_PASS": list(task.fail_to_pass), "PASS_TO_PASS": list(task.pass_to_pass)}
+    return {**task.row, "image": task.image, **tests}
 
 
 def _arguments(run_id: str, settings: Settings) -> list[str]:

@@ -6,12 +6,15 @@ loaded by a process of its own, which needs no more than the packages that swebe
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,12 @@ from srl_agent.swe_eval.rows import TaskSet, rows_digest, task_of
 
 COLUMNS = ("image", "eval_script", "log_parser", "eval_type", "version")
 """What swebench 5.0.2 reads of a row beside what every row has (harness/utils.py, `make_test_spec`)."""
+EVAL_TYPES = ("pass_and_fail", "fail_only")
+"""swebench 5.0.2, harness/constants, `EvalType`."""
 WHEEL = "pip download --no-deps 'swebench>=4.1,<5'"
 SECONDS = 300.0
 """For importing swebench 4.1 and writing the scripts; the import takes some seconds."""
+_PARSER = re.compile(r'^    "(\w+)": \w+,$', re.MULTILINE)
 _SCRIPT = Path(__file__).with_name("swebench4.py")
 
 
@@ -34,7 +40,7 @@ def missing_columns(task: Task) -> list[str]:
 
 
 def check_columns(tasks: Sequence[Task]) -> None:
-    """ConfigError where a task cannot be scored for want of columns."""
+    """ConfigError where a task cannot be scored for want of columns, or by what stands in them."""
     old = [task for task in tasks if missing_columns(task)]
     if old:
         raise ConfigError(
@@ -42,6 +48,20 @@ def check_columns(tasks: Sequence[Task]) -> None:
             "which swebench 5 scores by; take the data set as it is published since 2026, or complete the rows by the "
             f"tables of swebench 4.1: {WHEEL}, and give the wheel with --swebench4"
         )
+    for column, known in (("log_parser", known_parsers()), ("eval_type", EVAL_TYPES)):
+        strange = next((task for task in tasks if task.row[column] not in known), None)
+        if strange:
+            found = strange.row[column]
+            near = ", ".join(difflib.get_close_matches(found, known, 3, 0))
+            raise ConfigError(
+                f"{column}: '{found}' of {strange.instance_id} is none that swebench knows; expected such as {near}"
+            )
+
+
+def known_parsers() -> tuple[str, ...]:
+    """Names of the harness's parsers, read in its source: importing it takes seconds and reads the user's `.env`."""
+    source = distribution("swebench").locate_file("swebench/harness/log_parsers/__init__.py")
+    return tuple(_PARSER.findall(Path(str(source)).read_text(encoding="utf-8")))
 
 
 def complete(tasks: TaskSet, wheel: Path) -> TaskSet:

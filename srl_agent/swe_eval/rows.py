@@ -126,7 +126,8 @@ def task_of(row: Row) -> Task:
 
 def _tests(row: Row, column: str, some: bool) -> tuple[str, ...]:
     if column not in row:
-        raise ParseError(f"{column}: missing; the names of the tests that decide the task, as a list or its JSON text")
+        which = "must pass after the fix" if some else "pass before and after the fix ([] for none)"
+        raise ParseError(f"{column}: missing; the names of the tests that {which}, as a list or its JSON text")
     names = names_of_tests(row, column)
     if some and not names:
         raise ParseError(f"{column}: names no test, so nothing would decide the task")

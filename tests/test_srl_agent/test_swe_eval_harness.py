@@ -170,6 +170,14 @@ def test_a_prediction_in_the_place_of_the_hidden_tests_resolves_nothing(
     assert verdict.detail.endswith("test_new.py: already exists in working directory")
 
 
+def test_names_of_tests_in_a_form_that_the_harness_does_not_read_are_scored(
+    task: Callable[..., Task], tmp_path: Path
+) -> None:
+    tasks = [task("literal", FAIL_TO_PASS="['test_adding.py::test_add']", PASS_TO_PASS="")]
+    (verdict,) = score(tasks, predicted(tasks, RIGHT), settings(tmp_path))
+    assert verdict.status is Status.RESOLVED
+
+
 def test_tests_that_run_out_of_time_are_unresolved(task: Callable[..., Task], tmp_path: Path) -> None:
     tasks = [task("slow")]
     (verdict,) = score(tasks, predicted(tasks, SLOW), settings(tmp_path, timeout=2))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from swe_rows import swe_row
 
 from srl_agent.errors import ConfigError
-from srl_agent.swe_eval.old_rows import check_columns, complete, missing_columns
+from srl_agent.swe_eval.old_rows import check_columns, complete, known_parsers, missing_columns
 from srl_agent.swe_eval.rows import TaskSet, rows_digest, task_of
 
 NEW = {"image": None, "eval_script": None, "log_parser": None, "eval_type": None}
@@ -18,8 +20,8 @@ TABLES = {
     "harness/test_spec/__init__.py": "",
     "harness/constants.py": 'FAIL_ONLY_REPOS = {"team/js"}\n'
     'MAP_REPO_VERSION_TO_SPECS = {repo: {"1.0": {"test_cmd": "run"}} for repo in ("team/project", "team/js")}\n',
-    "harness/log_parsers.py": "def parse_log_own(): ...\n"
-    'MAP_REPO_TO_PARSER = {"team/project": parse_log_own, "team/js": parse_log_own}\n',
+    "harness/log_parsers.py": "def parse_log_flask(): ...\n"
+    'MAP_REPO_TO_PARSER = {"team/project": parse_log_flask, "team/js": parse_log_flask}\n',
     "harness/test_spec/create_scripts.py": "def make_eval_script_list(row, specs, env, folder, commit, patch):\n"
     "    return [f'cd {folder}', f'git checkout {commit}', specs['test_cmd']]\n",
 }
@@ -57,7 +59,7 @@ def test_an_old_row_is_completed_from_the_tables(wheel: Path) -> None:
     check_columns(done.tasks)
     first, kept, script = done.tasks
     assert first.row["eval_script"] == f"#!/bin/bash\nset -uxo pipefail\ncd /testbed\ngit checkout {'0' * 40}\nrun\n"
-    assert (first.row["log_parser"], first.row["eval_type"]) == ("parse_log_own", "pass_and_fail")
+    assert (first.row["log_parser"], first.row["eval_type"]) == ("parse_log_flask", "pass_and_fail")
     assert first.image == "swebench/sweb.eval.x86_64.a_1776_b-1:latest"
     assert script.row["eval_type"] == "fail_only"
     assert kept == old.tasks[1]
@@ -85,3 +87,21 @@ def test_something_else_than_swebench_4_is_refused(tmp_path: Path) -> None:
     (tmp_path / "swebench" / "__init__.py").touch()
     with pytest.raises(ConfigError, match=r"cannot be used: ModuleNotFoundError.*expected the wheel of swebench 4\.1"):
         complete(old, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"log_parser": "parse_log_pytst"}, r"log_parser: 'parse_log_pytst' of a__b-1 is none .* parse_log_pytest"),
+        ({"eval_type": "all"}, r"eval_type: 'all' of a__b-1 is none .* fail_only"),
+    ],
+)
+def test_a_column_that_the_harness_does_not_know_is_refused(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check_columns(task_set(swe_row("a__b-1", **changes)).tasks)
+
+
+def test_the_parsers_are_those_that_the_harness_has() -> None:
+    asked = "from swebench.harness.log_parsers import PARSER_REGISTRY; print(*PARSER_REGISTRY)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert list(known_parsers()) == done.stdout.split()
