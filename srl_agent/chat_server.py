@@ -133,7 +133,8 @@ class ChatServer:
         if not response.is_success and TOO_LONG.search(response.text):
             raise PromptTooLong(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {_SHORTER}")
         if not response.is_success:
-            raise ModelError(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {_hint(response)}")
+            hint = _HINTS.get(response.status_code, "change the request with --server-extra")
+            raise ModelError(f"{self._url}: status {response.status_code}: {_excerpt(response)}; {hint}")
         return response
 
     def _read(self, response: httpx.Response) -> Answer:
@@ -152,24 +153,15 @@ class ChatServer:
 
 
 _REMEDY = "see whether the server runs and what its log says, lower --concurrency, or raise --timeout or --retries"
-_SHORTER = "lower data.max_prompt_tokens or the longest output, or count tokens with --tokenizer"
+_SHORTER = (
+    "lower the longest output (--max-tokens; srl.max_completion_tokens for steps) or data.max_prompt_tokens, or count "
+    "tokens with --tokenizer"
+)
 _HINTS = {
     401: f"set {KEY} to a key of this server",
     403: f"set {KEY} to a key of this server that may use the model",
     404: "--server should end where /chat/completions follows, mostly with /v1, and --server-model name a model of it",
 }
-
-# vLLM and OpenAI: "This model's maximum context length is ..."; llama.cpp: "... exceeds the available context size".
-_TOO_LONG = re.compile(r"context[ _](?:length|size|window)", re.IGNORECASE)
-
-
-def _hint(response: httpx.Response) -> str:
-    if _TOO_LONG.search(response.text):
-        return (
-            "ask for shorter outputs (--max-tokens; srl.max_completion_tokens where that is the limit), or have the "
-            "server give the model a longer context"
-        )
-    return _HINTS.get(response.status_code, "change the request with --server-extra")
 
 
 def with_reasoning(message: Mapping[str, Any]) -> str:
