@@ -40,6 +40,9 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
 }
 """What the domain adds to `srl-agent eval` and `srl-agent data`; see `srl_agent.domains`."""
 
+IS_DATA = "math_track.forms:is_problem"
+"""What tells its rows from episodes; see `srl_agent.domains.domain_of`."""
+
 
 def __getattr__(name: str) -> Any:
     """`MathDomain` where it is asked for: importing the package costs little."""

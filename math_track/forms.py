@@ -49,6 +49,11 @@ def _unknown(row: Row) -> str:
     return f"no known form ({known}): it lacks {' and '.join(lacks)}; rename the fields, which are {describe_keys(row)}"
 
 
+def is_problem(row: Row) -> bool:
+    """Whether a row is of one of the forms."""
+    return any(fits(row) for fits, _ in FORMS.values())
+
+
 def gold_answer(solution: str) -> str:
     r"""The answer that a data set's solution gives: its last box, its line `Answer: ...`, or all of a short one.
 

@@ -33,6 +33,15 @@ def domain_commands(group: str) -> dict[str, Command]:
     return found
 
 
+def domain_of(row: Mapping[str, Any]) -> str:
+    """The domain whose package says that such rows are its data, by a function `IS_DATA` (an import path); else ''."""
+    for name, path in DOMAINS.items():
+        says: str = getattr(importlib.import_module(path.partition(":")[0].partition(".")[0]), "IS_DATA", "")
+        if says and load(says)(row):
+            return name
+    return ""
+
+
 def add_commands(commands: Mapping[str, Command], subparsers: Any) -> None:
     """Add the parsers of these commands to what `ArgumentParser.add_subparsers` returned."""
     for name, command in commands.items():

@@ -22,6 +22,7 @@ from srl_agent.choices import (
     leave_the_others,
     this_machine,
 )
+from srl_agent.commands.step_text import print_example
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
 from srl_agent.cores import usable_cores
@@ -64,6 +65,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     found = plans(config, machine, lengths, device_bytes(machine))
     say_memory(progress, config, found, lengths, whole=dry_run)
     if dry_run:
+        print_example(progress.console, domain, config, steps)
         progress.console.print(dump_config(config), markup=False)
         return 0
     folder = resume or _agree(machine, lambda: new_run(config.output, default_folder(config)))

@@ -87,6 +87,28 @@ def test_the_terminal_says_what_was_read_and_what_grades(
     assert "the title alone" in shown
 
 
+def test_a_dry_run_shows_a_step_as_the_stages_see_it(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words(tmp_path / "run", model, stages="[sft,srl]"), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    example = shown.partition("example: ")[2].partition("settings =")[0]
+    assert ", step 2 of " in example.partition("\n")[0]
+    for part in ("[user]\nProblem: ", "Steps so far:\n1. **", "Next step: 2. "):
+        assert part in example
+    action = example.partition("compares with]\n")[2].partition("[supervised")[0]
+    assert action.startswith("2. **") and example.rstrip().endswith(action.rstrip())
+    assert "stage teaches]\n<think>The next step is: " in example
+
+
+def test_without_an_sft_stage_no_supervised_target_is_shown(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words(tmp_path / "run", model, stages="[rlvr]"), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "expert action: what the reward compares with" in shown and "supervised target" not in shown
+
+
 def test_a_killed_run_resumes_to_the_metrics_and_weights_of_an_unbroken_one(tmp_path: Path, model: Path) -> None:
     settings = {
         "stages": "[srl,rlvr]",

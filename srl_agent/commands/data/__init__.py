@@ -6,11 +6,13 @@ The parser of all data commands, and nothing else: each command is one module be
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from srl_agent.commands import executing
-from srl_agent.domains import add_commands, domain_commands, load
+from srl_agent.domains import add_commands, domain_commands, domain_of, load
+from trajectories.errors import ParseError
+from trajectories.sources import STANDARD_INPUT, find_sources
 
 COMMANDS = {
     "convert": "srl_agent.commands.data.convert:convert",
@@ -41,7 +43,28 @@ def run(args: argparse.Namespace) -> int:
     own = domain_commands("data")
     path = own[args.data_command].run if args.data_command in own else COMMANDS[args.data_command]
     command: Callable[[argparse.Namespace], int] = load(path)
-    return command(args)
+    try:
+        return command(args)
+    except ParseError as error:
+        domain = "" if args.data_command in own else _domain_of(getattr(args, "input", None))
+        if not domain:
+            raise
+        raise ParseError(
+            f"{args.input}: its rows are of the domain '{domain}', and `data {args.data_command}` is for an agent's "
+            f"episodes; what was read, and a step with its target: srl-agent train --domain {domain} --data "
+            f"{args.input} --dry-run"
+        ) from error
+
+
+def _domain_of(path: str | None) -> str:
+    """The domain that the first row is of; empty for episodes, and where there is no row."""
+    if not path or path == STANDARD_INPUT:
+        return ""
+    try:
+        row = next((row for source in find_sources(path) for _, row in source.rows()), None)
+    except ParseError:  # the command's own error tells it
+        return ""
+    return domain_of(row) if isinstance(row, Mapping) else ""
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:

@@ -69,6 +69,12 @@ def say_empty(empty: int, outputs: int) -> str:
     )
 
 
+def print_part(console: Console, name: str, text: str) -> None:
+    """A text under its name."""
+    say(console, f"[{name}]", "bold cyan")
+    say(console, text)
+
+
 def by_tenths(tell: Callable[[str], None], total: int, what: str) -> Callable[[int], None]:
     """Hears how many of `total` are done: tells of those that were done before, if any, then of each further tenth."""
     said = -1

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from srl_agent.commands.data.console import open_console, print_table, say, warn_of_losses
+from srl_agent.commands.data.console import open_console, print_part, print_table, say, warn_of_losses
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
+from srl_agent.commands.step_text import print_step
 from srl_agent.config import Config
 from srl_agent.data_gates import chosen_gates, gate_settings
 from srl_agent.errors import ConfigError
@@ -81,7 +82,7 @@ def _print_episode(console: Console, episode: Episode, args: argparse.Namespace)
         return
     most = 0 if args.full else MOST_CHARS
     _print_head(console, episode)
-    _print_part(console, "task", _shortened(episode.task, most))
+    print_part(console, "task", _shortened(episode.task, most))
     for k, turn in enumerate(episode.turns, start=1):
         console.rule(f"step {k} of {len(episode.turns)}", align="left", characters="-")
         _print_turn(console, turn, most)
@@ -97,15 +98,10 @@ def _print_head(console: Console, episode: Episode) -> None:
 
 def _print_turn(console: Console, turn: Turn, most: int) -> None:
     if turn.thought.strip():
-        _print_part(console, "thought", _shortened(turn.thought, most))
+        print_part(console, "thought", _shortened(turn.thought, most))
     original = f" (in the source: {turn.action.original})" if turn.action.original else ""
-    _print_part(console, f"action{_shortened(original, 200)}", _shortened(render_action(turn.action), most))
-    _print_part(console, "observation", _shortened(turn.observation, most))
-
-
-def _print_part(console: Console, name: str, text: str) -> None:
-    say(console, f"[{name}]", "bold cyan")
-    say(console, text)
+    print_part(console, f"action{_shortened(original, 200)}", _shortened(render_action(turn.action), most))
+    print_part(console, "observation", _shortened(turn.observation, most))
 
 
 def _shortened(text: str, most: int) -> str:
@@ -125,12 +121,7 @@ def _print_step(console: Console, config: Config, episode: Episode, args: argpar
             say(console, f"no target in training: {finding.gate}: {finding.reason} (data.gates)", "yellow")
     if episode.resolved is False:
         say(console, "no target in training: the run failed its task", "yellow")
-    console.rule(f"prompt, {plural(len(step.prompt), 'message')}", align="left", characters="=")
-    for message in step.prompt:
-        _print_part(console, message.role, message.content)
-    console.rule("target", align="left", characters="=")
-    _print_part(console, "expert action: what the reward compares with", step.expert_action)
-    _print_part(console, "supervised target: what the sft stage teaches", SweDomain().supervised_target(step))
+    print_step(console, step, SweDomain().supervised_target(step))
     if not args.tokenizer:
         say(console, ESTIMATED, "dim")
 
