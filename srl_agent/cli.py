@@ -29,6 +29,7 @@ FAILURE, INTERRUPTED = 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    args = argparse.Namespace()
     try:
         check_siblings(_origins())
         # A domain or a backend of one's own, package.module:Class, may stand in the current folder; ours come first.
@@ -47,11 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"{error.filename or 'system'}: {error.strerror or error} (where: set {TRACEBACK}=1)")
     except KeyboardInterrupt:
-        print(
-            "\nsrl-agent: interrupted; what was finished is kept: training goes on with train --resume DIR, "
-            "an evaluation with the same command",
-            file=sys.stderr,
-        )
+        goes_on = getattr(args, "goes_on", "")
+        kept = f"; what was finished is kept, and goes on with {goes_on}" if goes_on else ""
+        print(f"\nsrl-agent: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -95,7 +94,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="the run directory; sets output")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print choices and the whole resolved tree, then stop")
-    parser.set_defaults(command=_train)
+    parser.set_defaults(command=_train, goes_on="train --resume DIR")
 
 
 def _train(args: argparse.Namespace, rest: list[str]) -> int:
@@ -146,6 +145,8 @@ def _check_paths(data: str, output: str) -> None:
     parent = Path(output).absolute()
     while not parent.exists():
         parent = parent.parent
+    if not parent.is_dir():
+        raise ConfigError(f"output: {parent} is a file, and a directory is needed; name another with --output")
     if not os.access(parent, os.W_OK):
         raise ConfigError(f"output: {parent} cannot be written to; name another directory with --output")
 

@@ -127,7 +127,7 @@ class TrainerConfig(Section):
 
     tensorboard and trackio write on this machine only, wandb too under WANDB_MODE=offline; ours need no network."""
     threads: int = Field(0, ge=0)
-    """CPU threads; 0 for all cores."""
+    """CPU threads; 0 for those of OMP_NUM_THREADS, or all cores."""
 
 
 class Config(Section):

@@ -60,7 +60,7 @@ def check_resumed(before: Config, after: Config) -> None:
     changed = [
         key for key in {**old, **new} if old.get(key, unset) != new.get(key, unset) and not key.startswith(MAY_CHANGE)
     ]
-    if after.stages[: len(before.stages)] != before.stages:
+    if any(one != other for one, other in zip(before.stages, after.stages, strict=False)):
         changed.append("stages")
     if changed:
         what = "; ".join(f"{key} ({old.get(key, unset)!r}, now {new.get(key, unset)!r})" for key in changed)

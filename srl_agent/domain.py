@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from srl_agent.config import Config, Section
+from srl_agent.config_load import read_options
 from srl_agent.domains import DOMAINS
 from srl_agent.errors import ConfigError
 from trajectories.records import Message, StepExample
@@ -133,6 +134,15 @@ def facts_of(domain: Domain, config: Config) -> dict[str, str]:
     scored. ConfigError where they cannot be."""
     facts: Callable[[Config], dict[str, str]] | None = getattr(domain, "facts", None)
     return facts(config) if facts else {}
+
+
+def with_options(domain: Domain, config: Config) -> Config:
+    """The configuration with all settings of the domain's own, also those left at their default: the optional attribute
+    `options` of a domain is the `Section` of them. ConfigError for others."""
+    section: type[Section] | None = getattr(domain, "options", None)
+    if section is None:
+        return config
+    return config.model_copy(update={"options": read_options(config, section).model_dump(mode="json")})
 
 
 METHODS = ("load_steps", "scorer", "floors", "supervised_target", "action_kind")

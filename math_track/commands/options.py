@@ -6,9 +6,15 @@ import argparse
 from pathlib import Path
 
 from srl_agent.commands.eval import add_asking, add_server
-from srl_agent.commands.settings import add_settings
+from srl_agent.commands.settings import SAME_COMMAND, add_settings
 
 PROBLEMS = "problems (s1K-1.1, s1K, our own): file, folder, glob, Hugging Face owner/name:split, or - (standard input)"
+MODES = (
+    "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says "
+    "verify, check or wait; interleaved: one of the last two. The paper (arXiv 2510.25992, version 3) shows plan, "
+    "adjust and verify by examples and counts none"
+)
+"""What `eval reasoning` counts, see `math_track.reasoning`."""
 MAX_TOKENS = 2048
 """Longest output by default: `max_tokens_per_call` of Qwen2.5-Math's evaluation (math_eval.py)."""
 
@@ -20,7 +26,7 @@ def add_benchmark(parser: argparse.ArgumentParser, name: str) -> None:
         "mean of K outputs a problem at temperature 1.0, with pass@k. The same command goes on where a stopped one was."
     )
     add_settings(parser, "score on", domain=False)
-    parser.set_defaults(domain="math")
+    parser.set_defaults(domain="math", goes_on=SAME_COMMAND)
     several = name == "math"
     parser.add_argument(
         "--rows",
@@ -52,6 +58,7 @@ def add_benchmark(parser: argparse.ArgumentParser, name: str) -> None:
 def add_reasoning(parser: argparse.ArgumentParser, name: str) -> None:
     """The options of `srl-agent eval reasoning`."""
     parser.description = "Compare how the outputs of evaluations reason: their length, steps and think blocks."
+    parser.epilog = f"Marks of interleaved thinking, as shares of the outputs: {MODES}."
     parser.set_defaults(settings=False)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what evaluations wrote, the base first")
     parser.add_argument("--figure", type=Path, metavar="FILE.svg", help="draw the lengths; needs matplotlib")
@@ -59,6 +66,7 @@ def add_reasoning(parser: argparse.ArgumentParser, name: str) -> None:
 
 def add_rewrite_steps(parser: argparse.ArgumentParser, name: str) -> None:
     """Of `data rewrite-steps`."""
+    parser.set_defaults(goes_on=SAME_COMMAND)
     parser.add_argument("input", metavar="INPUT", help=PROBLEMS)
     parser.add_argument("output", metavar="OUTPUT", help="the JSONL file of problems to write")
     parser.add_argument(

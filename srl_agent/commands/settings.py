@@ -8,9 +8,17 @@ from pathlib import Path
 from srl_agent.domains import DOMAINS
 from srl_agent.presets import preset_names
 
+SAME_COMMAND = "the same command"
+"""What an interrupted command goes on with (the default `goes_on` of its parser)."""
+
 
 def add_settings(parser: argparse.ArgumentParser, purpose: str, domain: bool = True) -> None:
     """Domain (unless the command is of one), preset, file and single settings; `purpose` ends "what to"."""
+    parser.epilog = (
+        "Any setting can be given as --section.key VALUE, the model as --model.name NAME (a folder, owner/name of the "
+        "Hugging Face hub, or smollm2-135m), a domain's own as --options.key VALUE; `srl-agent train --dry-run "
+        "[--domain NAME]` prints all with their values."
+    )
     if domain:
         parser.add_argument(
             "--domain",

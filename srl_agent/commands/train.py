@@ -25,9 +25,9 @@ from srl_agent.choices import (
 from srl_agent.commands.step_text import print_example
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config
-from srl_agent.cores import usable_cores
+from srl_agent.cores import choose_threads
 from srl_agent.cpu import keep_freed_memory
-from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of
+from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of, with_options
 from srl_agent.errors import ConfigError
 from srl_agent.frozen import check_quantized
 from srl_agent.memory_plan import device_bytes, lengths_of, plans, say_memory
@@ -41,13 +41,14 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     """Train as configured; with `resume`, go on in that run directory. Returns the exit status."""
     quieten_libraries()
     keep_freed_memory()
-    torch.set_num_threads(config.trainer.threads or usable_cores())
+    torch.set_num_threads(choose_threads(config.trainer.threads)[0])
     machine = this_machine()
     check_processes(config, machine)
     check_quantized(config, machine)
     check_tracker(config)
     progress = Progress(machine.main)
     domain = find_domain(config.domain)
+    config = with_options(domain, config)
     dtype, why_dtype = choose_dtype(config, machine)
     config = config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype})})
     tokenizer = load_tokenizer(config.model.name)
@@ -129,7 +130,7 @@ def _say_choices(
     why_dtype: str,
     domain_facts: Mapping[str, str],
 ) -> None:
-    device = machine.accelerator or f"CPU, {torch.get_num_threads()} threads"
+    device = machine.accelerator or f"CPU, {choose_threads(config.trainer.threads)[1]} threads"
     progress.heading(f"srl-agent train --domain {config.domain}")
     for line in why:
         progress.say(line)

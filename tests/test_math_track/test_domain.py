@@ -10,7 +10,7 @@ import pytest
 from worked import configured, count_words
 
 from math_track.domain import TITLE, MathDomain, read_tagged
-from srl_agent.domain import find_domain
+from srl_agent.domain import find_domain, with_options
 from srl_agent.errors import ConfigError
 from srl_agent.output_format import FormatError, Violation
 
@@ -23,6 +23,13 @@ def score(output: str, expert: str = EXPERT, **tree: Any) -> Any:
 
 def test_the_domain_is_found_by_its_name() -> None:
     assert isinstance(find_domain("math"), MathDomain)
+
+
+def test_its_settings_are_all_shown_those_at_their_default_too() -> None:
+    shown = with_options(MathDomain(), configured(options={"next_title": False})).options
+    assert shown == {"next_title": False, "solution_tag": False, "grader_workers": 1, "grader_timeout": 5.0}
+    with pytest.raises(ConfigError, match=r"options\.titles"):
+        with_options(MathDomain(), configured(options={"titles": 1}))
 
 
 def test_importing_the_package_imports_neither_torch_nor_the_domain() -> None:

@@ -53,11 +53,15 @@ def test_steps_are_counted_outside_the_think_blocks() -> None:
     assert reasoning(f"<think>{steps}</think>x is 3").steps == 0
 
 
-def evaluation(folder: Path, texts: list[str], *benchmarks: str) -> str:
+def evaluation(folder: Path, texts: list[str], *benchmarks: str, first: int = 0) -> str:
     folder.mkdir()
     (folder / "summary.json").write_text(json.dumps({"model": f"model of {folder.name}"}))
     names = benchmarks or ("gsm8k",)
-    rows = [{"benchmark": name, "draw": "greedy", "outputs": [{"text": text}]} for name in names for text in texts]
+    rows = [
+        {"benchmark": name, "draw": "greedy", "question": f"q{number}", "outputs": [{"text": text}]}
+        for name in names
+        for number, text in enumerate(texts, first)
+    ]
     (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(folder)
 
@@ -66,7 +70,8 @@ def test_evaluations_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFi
     base = evaluation(tmp_path / "base", ["a b", "a b c d", "a b c d e f"])
     trained = evaluation(tmp_path / "trained", [PLAN, VERIFY, VERIFY, VERIFY])
     assert main(["eval", "reasoning", base, trained]) == 0
-    cells = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr().out
+    cells = [line.split("  ") for line in printed.splitlines()]
     rows = [[cell.strip() for cell in row if cell.strip()] for row in cells]
     lengths = [len(PLAN.split()), *[len(VERIFY.split())] * 3]
     assert ["words, mean", "4", f"{sum(lengths) / 4:.0f}"] in rows
@@ -79,6 +84,32 @@ def test_evaluations_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFi
     assert ["plan", "0%", "25%"] in rows
     assert ["adjust", "0%", "75%"] in rows and ["verify", "0%", "75%"] in rows
     assert ["interleaved", "0%", "75%"] in rows
+    assert "interleaved: one of the last two" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "benchmark", "warning"),
+    [
+        (["a", "b"], 0, "gsm8k", ""),
+        (["a", "b"], 1, "gsm8k", "has 2 problems, {} 2, 1 of them the same"),
+        (["a"], 0, "gsm8k", "has 2 problems, {} 1, 1 of them the same"),
+        (["a", "b"], 0, "amc23", "WARNING: gsm8k greedy is in"),
+    ],
+)
+def test_evaluations_on_other_problems_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], texts: list[str], first: int, benchmark: str, warning: str
+) -> None:
+    base = evaluation(tmp_path / "base", ["a", "b"])
+    other = evaluation(tmp_path / "other", texts, benchmark, first=first)
+    assert main(["eval", "reasoning", base, other]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert warning.format(other) in printed and ("WARNING" in printed) == bool(warning)
+
+
+def test_the_help_says_what_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["eval", "reasoning", "--help"])
+    assert "plan: a think block at the start has a list" in " ".join(capsys.readouterr().out.split())
 
 
 def test_each_benchmark_of_an_evaluation_has_a_column_of_its_own(
@@ -96,6 +127,7 @@ def test_the_figure_has_a_line_for_each(tmp_path: Path) -> None:
     (drawn,) = (tmp_path / "figures").iterdir()
     assert drawn.name == "words.svg"
     assert all(f"{folder} gsm8k greedy" in drawn.read_text() for folder in folders)
+    assert all(f"stroke-width: {width}" in drawn.read_text() for width in (2, 4)), "equal lines hide each other"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from srl_agent.choices import Machine, check_lengths, check_processes, choose_attention, choose_engine
 from srl_agent.config import Config, DataConfig, ModelConfig, SftConfig, SrlConfig, TrainerConfig
-from srl_agent.cores import usable_cores
+from srl_agent.cores import LAUNCHERS, choose_threads, usable_cores
 from srl_agent.errors import ConfigError, ModelError
 from srl_agent.models import load_tokenizer
 from srl_agent.testing import TEMPLATE, byte_tokenizer, tiny_model
@@ -57,6 +57,23 @@ def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatc
     assert usable_cores() == mine
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(mine))
     assert usable_cores() == 1
+
+
+def test_threads_are_those_of_the_settings_then_of_the_user_s_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in LAUNCHERS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert choose_threads(5) == (5, "5 (trainer.threads)")
+    assert choose_threads(0) == (3, "3 (OMP_NUM_THREADS)")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")  # for nested parallelism, which we have none of
+    assert choose_threads(0)[0] == usable_cores()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_threads_that_a_launcher_chose_do_not_count(monkeypatch: pytest.MonkeyPatch, launcher: str) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv(launcher, "1")
+    assert choose_threads(0)[0] == usable_cores()
 
 
 def test_a_template_that_opens_the_thought_itself_is_refused(tmp_path: Path) -> None:

@@ -36,6 +36,22 @@ def test_help_needs_neither_torch_nor_pydantic() -> None:
     assert "--dry-run" in result.stdout
 
 
+def test_the_help_of_evaluations_says_how_settings_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("steps", "gsm8k", "issues"):
+        with pytest.raises(SystemExit):
+            main(["eval", command, "--help"])
+        said = " ".join(capsys.readouterr().out.split())
+        assert "--model.name NAME" in said and "--options.key VALUE" in said
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    for words in (["train"], ["eval", "steps"], ["eval", "problems", "--rows", "x"]):
+        for output in (tmp_path / "file", tmp_path / "file" / "below"):
+            message = fail(capsys, *words, "--preset", "smoke", "--output", str(output))
+            assert f"output: {tmp_path / 'file'} is a file" in message
+
+
 def test_dotted_settings_take_both_forms() -> None:
     assert dotted(["--srl.beta", "0.5", "--seed.x=1=2"]) == [("srl.beta", "0.5"), ("seed.x", "1=2")]
 
@@ -103,17 +119,34 @@ def test_a_package_from_elsewhere_is_refused_with_the_remedy() -> None:
         check_siblings({**ours, "math_track": ""})
 
 
-def test_an_interrupted_run_ends_with_status_130() -> None:
-    code = (
-        "import signal, sys; from srl_agent.cli import main\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without it\n"
-        "class Interrupted:\n"
-        "    def __init__(self): signal.raise_signal(signal.SIGINT)\n"
-        "sys.exit(main(['train', '--domain', '__main__:Interrupted', '--preset', 'smoke']))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+INTERRUPTED = """
+import signal, sys
+from srl_agent.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without it
+
+class Interrupted:
+    def __init__(self): signal.raise_signal(signal.SIGINT)
+
+def benchmark(args, resolve): Interrupted()
+
+sys.modules["math_track.commands.benchmark"] = sys.modules["__main__"]
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        (["train", "--domain", "__main__:Interrupted", "--preset", "smoke"], "goes on with train --resume DIR"),
+        (["eval", "gsm8k"], "goes on with the same command"),
+        (["eval", "steps", "--domain", "__main__:Interrupted", "--preset", "smoke"], "interrupted\n"),
+    ],
+)
+def test_an_interrupted_command_says_what_goes_on_how_and_ends_with_status_130(words: list[str], goes_on: str) -> None:
+    result = subprocess.run([sys.executable, "-c", INTERRUPTED, *words], capture_output=True, text=True)
     assert result.returncode == 130
-    assert "--resume" in result.stderr
+    assert goes_on in result.stderr
     assert "Traceback" not in result.stderr
 
 

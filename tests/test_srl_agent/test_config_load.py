@@ -196,7 +196,7 @@ def test_a_resumed_run_keeps_what_makes_it_that_run(setting: tuple[str, str]) ->
         check_resumed(load_config(preset="smoke"), load_config(preset="smoke", overrides=[setting]))
 
 
-def test_a_resumed_run_may_be_longer_and_run_otherwise() -> None:
+def test_a_resumed_run_may_be_longer_or_have_fewer_stages_and_run_otherwise() -> None:
     longer = [
         ("srl.max_steps", "99"),
         ("sft.epochs", "9"),
@@ -206,7 +206,9 @@ def test_a_resumed_run_may_be_longer_and_run_otherwise() -> None:
     ]
     check_resumed(load_config(preset="smoke"), load_config(preset="smoke", overrides=longer))
     sft_only = load_config(preset="smoke", overrides=[("stages", "[sft]")])
-    check_resumed(sft_only, load_config(preset="smoke", overrides=[("stages", "[sft, srl]")]))
+    both = load_config(preset="smoke", overrides=[("stages", "[sft, srl]")])
+    check_resumed(sft_only, both)
+    check_resumed(both, sft_only)
 
 
 def test_a_resumed_run_keeps_the_domain_s_settings_that_it_was_given() -> None:

@@ -31,6 +31,20 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "old"
 
 
+def test_what_cannot_be_written_is_named_as_the_user_knows_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for write in (lambda path: write_text(path, "x"), lambda path: append_jsonl(path, [{}])):
+        with pytest.raises(OSError) as refused:
+            write(tmp_path / "file" / "a" / "b.json")
+        assert refused.value.filename == str(tmp_path / "file" / "a" / "b.json")
+
+
+def test_a_full_disk_is_named_by_the_file_that_was_to_be_written() -> None:
+    with pytest.raises(OSError, match="No space left") as refused:
+        append_jsonl(Path("/dev/full"), [{}])
+    assert refused.value.filename == "/dev/full"
+
+
 def test_a_line_that_a_kill_has_cut_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     append_jsonl(path, [{"step": 1}, {"step": 2}])

@@ -134,14 +134,15 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
 
     from srl_agent.choices import choose_dtype, this_machine
     from srl_agent.commands.train import quieten_libraries
-    from srl_agent.cores import usable_cores
+    from srl_agent.cores import choose_threads
     from srl_agent.cpu import keep_freed_memory
     from srl_agent.held_out import prompt_ids
     from srl_agent.models import context_length, load_tokenizer, weights_stamp
 
     quieten_libraries()
     keep_freed_memory()
-    torch.set_num_threads(config.trainer.threads or usable_cores())
+    threads, said_threads = choose_threads(config.trainer.threads)
+    torch.set_num_threads(threads)
     machine = this_machine()
     dtype, why_dtype = choose_dtype(config, machine)
     model = config.model.model_copy(update={"dtype": dtype})
@@ -151,6 +152,7 @@ def _local(args: argparse.Namespace, config: Config) -> Engine:
     facts = {
         "engine": f"{engine} on {machine.device}, {dtype}",
         "because": f"{why}; {why_dtype.partition(';')[0]}",
+        "threads": said_threads,
         "model": model.name,
     }
     return Engine(

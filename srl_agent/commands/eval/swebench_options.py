@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from srl_agent.commands.eval import add_server
-from srl_agent.commands.settings import add_settings
+from srl_agent.commands.settings import SAME_COMMAND, add_settings
 
 
 def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
@@ -17,7 +17,7 @@ def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
         "of the work are --options.KEY VALUE, such as --options.max_steps 30."
     )
     add_settings(parser, "score on", domain=False)
-    parser.set_defaults(domain="swe")
+    parser.set_defaults(domain="swe", goes_on=SAME_COMMAND)
     rows = "rows on this machine (JSON, JSONL, parquet), or a hub's owner/name:split"
     parser.add_argument("--rows", metavar="PATH", required=name == "issues", help=rows)
     old = "completes rows from before swebench 5 by its tables: pip download --no-deps 'swebench>=4.1,<5'"
