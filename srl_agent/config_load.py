@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from srl_agent.config import Config, Section
+from srl_agent.domains import option_keys
 from srl_agent.errors import ConfigError
 from srl_agent.presets import preset_names
 
@@ -191,7 +192,8 @@ def split_settings(settings: Sequence[str]) -> list[Override]:
 
 def validate(tree: Tree, where: str = "") -> Config:
     """The configuration of a tree of settings. One ConfigError names every key that is wrong."""
-    problems = list(_unknown(tree, Config, ""))
+    known = [*known_keys(), *Config.model_fields, *option_keys(str(tree.get("domain")))]
+    problems = list(_unknown(tree, Config, "", known))
     config = None
     try:
         config = Config.model_validate(tree)
@@ -232,14 +234,14 @@ def known_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
     return keys
 
 
-def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str) -> Iterator[str]:
+def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str, known: Sequence[str]) -> Iterator[str]:
     for key, value in tree.items():
         field = section.model_fields.get(str(key))
         if field is None:
             dotted = f"{prefix}{key}"
-            yield f"unknown key '{dotted}'{_nearest(dotted, [*known_keys(), *Config.model_fields])}"
+            yield f"unknown key '{dotted}'{_nearest(dotted, known)}"
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Section) and isinstance(value, dict):
-            yield from _unknown(value, field.annotation, f"{prefix}{key}.")
+            yield from _unknown(value, field.annotation, f"{prefix}{key}.", known)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

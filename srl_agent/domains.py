@@ -26,17 +26,27 @@ class Command:
 def domain_commands(group: str) -> dict[str, Command]:
     """Name to command: what the packages of the domains have in `COMMANDS[group]`."""
     found: dict[str, Command] = {}
-    for path in DOMAINS.values():
-        package = importlib.import_module(path.partition(":")[0].partition(".")[0])
-        commands: Mapping[str, Mapping[str, Command]] = getattr(package, "COMMANDS", {})
+    for name in DOMAINS:
+        commands: Mapping[str, Mapping[str, Command]] = getattr(_package(name), "COMMANDS", {})
         found |= commands.get(group, {})
     return found
 
 
+def option_keys(domain: str) -> list[str]:
+    """The settings under `options` of a domain of DOMAINS, as its package names them in `OPTIONS` (the import path of a
+    `Section`); none of others."""
+    path: str = getattr(_package(domain), "OPTIONS", "") if domain in DOMAINS else ""
+    return [f"options.{key}" for key in load(path).model_fields] if path else []
+
+
+def _package(domain: str) -> Any:
+    return importlib.import_module(DOMAINS[domain].partition(":")[0].partition(".")[0])
+
+
 def domain_of(row: Mapping[str, Any]) -> str:
     """The domain whose package says that such rows are its data, by a function `IS_DATA` (an import path); else ''."""
-    for name, path in DOMAINS.items():
-        says: str = getattr(importlib.import_module(path.partition(":")[0].partition(".")[0]), "IS_DATA", "")
+    for name in DOMAINS:
+        says: str = getattr(_package(name), "IS_DATA", "")
         if says and load(says)(row):
             return name
     return ""

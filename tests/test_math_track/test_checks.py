@@ -64,3 +64,9 @@ def test_limits_of_turns_are_refused_where_answers_are_played(
 @pytest.mark.parametrize("preset", ["smoke-math", "paper-math"])
 def test_the_presets_of_the_domain_pass(preset: str) -> None:
     check_settings(load_config(preset=preset, overrides=[("stages", "[sft, srl, rlvr]")], domain="math"))
+
+
+@pytest.mark.parametrize("key", ["solution_tag", "srl.next_title", "grader_timeout"])
+def test_an_option_that_stands_elsewhere_is_sent_to_its_place(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"unknown key '{key}'; did you mean 'options\.{key.rpartition('.')[2]}'"):
+        load_config(overrides=[(key, "1")], domain="math")
