@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from math_track.answer_number import read_quantity
+
 _OPENING = {"(": "(", "[": "[", "{": "", "\\{": "{", "\\langle": "("}
 _CLOSING = {")": ")", "]": "]", "}": "", "\\}": "}", "\\rangle": ")"}
 _TOKEN = re.compile(r"\\(?:begin|end) ?\{[a-z]+\}|\\text ?\{[^{}]*\}|\\[A-Za-z]+|\\.|.")
@@ -23,6 +25,8 @@ _SIGN = re.compile(r"(<|>|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))")
 _MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 _VARIABLE = re.compile(r"(?:[A-Za-z]|\\[a-z]+)(?:_\{?[0-9A-Za-z]+\}?)?")
 _MEMBER = re.compile(rf"{_VARIABLE.pattern} ?\\in(?![A-Za-z])")
+_ABSOLUTE = re.compile(rf"(?:\||\\l?vert) ?{_VARIABLE.pattern} ?(?:\||\\r?vert)")
+_BOTH = re.compile(r",|;|\\text ?\{ *,? *and *\}|(?<![A-Za-z\\{])and(?![A-Za-z}])|\\(?:land|wedge)(?![A-Za-z])")
 _LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
 _RANGES = ("()", "(]", "[)", "[]", "set", "union")
 LOWEST, HIGHEST, REALS = r"-\infty", r"\infty", r"\mathbb{R}"
@@ -49,7 +53,7 @@ def parts_of(text: str) -> Parts | None:
     text = _MEMBER.sub("", text, count=1).strip()
     if text.replace(" ", "") == REALS:
         return Parts("()", (LOWEST, HIGHEST))
-    found = _matrix(text) or _interval(text) or _union(text) or _list(text) or _bracketed(text)
+    found = _matrix(text) or _interval(text) or _two_bounds(text) or _union(text) or _list(text) or _bracketed(text)
     return found or (Parts("list", _both_signs(text)) if "\\pm" in text else None)
 
 
@@ -67,7 +71,7 @@ def _interval(text: str) -> Parts | None:
     if len(pieces) not in (3, 5) or "=" in text or "," in text:
         return None
     if len(pieces) == 3:
-        return _half_line(pieces[0], pieces[1], pieces[2])
+        return _half_line(pieces[0], pieces[1], pieces[2]) or _around_zero(pieces[0], pieces[1], pieces[2])
     low, first, variable, second, high = pieces
     if {first, second} <= {">", r"\ge"}:
         low, first, second, high = high, _MIRRORED[second], _MIRRORED[first], low
@@ -84,6 +88,35 @@ def _half_line(left: str, sign: str, right: str) -> Parts | None:
     if sign in ("<", r"\le"):
         return Parts("()" if sign == "<" else "(]", (LOWEST, right))
     return Parts("()" if sign == ">" else "[)", (right, HIGHEST))
+
+
+def _around_zero(left: str, sign: str, right: str) -> Parts | None:
+    """`|x| < a` as what lies between -a and a, `|x| > a` as what lies outside."""
+    if not _ABSOLUTE.fullmatch(left):
+        left, sign, right = right, _MIRRORED[sign], left
+    if not _ABSOLUTE.fullmatch(left) or _LETTER.search(right) or re.search("[-+]", right):
+        return None
+    if sign in ("<", r"\le"):
+        return Parts("()" if sign == "<" else "[]", (f"-{right}", right))
+    opening, closing = "()" if sign == ">" else "[]"
+    return Parts("union", (f"({LOWEST},-{right}{closing}", f"{opening}{right},{HIGHEST})"))
+
+
+def _two_bounds(text: str) -> Parts | None:
+    """The interval that two inequalities of one variable say together, `x > -1, x < 1`; None where the first number is
+    not the lower one, as in `x < 2, x > 3`, which is rather meant as a union."""
+    pieces = [piece.strip() for piece in _BOTH.split(text) if piece.strip()]
+    if len(pieces) != 2 or len({letter for piece in pieces for letter in _LETTER.findall(piece)}) != 1:
+        return None
+    sides = [side for side in map(_interval, pieces) if side is not None]
+    below = next((side for side in sides if side.items[-1] == HIGHEST), None)
+    above = next((side for side in sides if side.items[0] == LOWEST), None)
+    if below is None or above is None:
+        return None
+    low, high = (read_quantity(text) for text in (below.items[0], above.items[1]))
+    if low is None or high is None or low.rest or high.rest or low.value >= high.value:
+        return None
+    return Parts(below.kind[0] + above.kind[1], (below.items[0], above.items[1]))
 
 
 def _union(text: str) -> Parts | None:

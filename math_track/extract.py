@@ -11,7 +11,8 @@ Where this module differs, it reads what a person would read:
 
 * `\fbox` and `\framebox` count as boxes; the word "boxed" alone does not; an empty box is passed over;
 * escaped braces open and close nothing; a box without braces ends at the line, not only at a `$`;
-* an answer behind a phrase ends with its sentence or line; there it goes on to the end of the output.
+* an answer behind a phrase ends with its sentence or line, or before "i.e.", but not within a formula or environment;
+  there it goes on to the end of the output.
 
 Texts are scanned from end to end a fixed number of times. Nothing is normalised here but white space and the marks
 at the ends; what makes two answers equal stands in `math_track.equivalence`.
@@ -28,7 +29,13 @@ _END_OF_BARE_BOX = re.compile(r"\$|\n|\\\]|\\\)|$")
 _PHRASES = ("he answer is", "final answer is")
 _CHINESE_PHRASE = "答案是"
 _DISPLAY = re.compile(r"\\\[(.*?)\\\]|\$\$(.*?)\$\$", re.DOTALL)
-_END_OF_SENTENCE = re.compile(r"\n|[.?。](?=\s)|$")  # no "!": 5! is a factorial
+_MARK = re.compile(
+    # A formula, by Pandoc's rule for dollars: those of "$5. He has $3 left" are money.
+    r"(?P<skipped>\$(?![\s$])(?:[^$\n]|\n(?!\s*\n))*+(?<!\s)\$(?![0-9])|(?<![a-z])(?:approx|ca)\.)"
+    r"|(?P<open>\\begin\b|\\\[|\\\()"
+    r"|(?P<close>\\end\{[^{}\n]*\}|\\\]|\\\))"
+    r"|(?P<end>\n|[.?。](?=\s)|[,;]? ?\(?\b(?:i\.e\.|e\.g\.))"  # no "!": 5! is a factorial
+)
 _NUMBER = re.compile(r"-?(?:[0-9]*\.[0-9]+|[0-9]+)")
 _ENDS_OF_ANSWER = " \t\r\n*`"
 
@@ -92,8 +99,19 @@ def _first_statement(text: str) -> str:
     display = _DISPLAY.match(text)
     if display:
         return _trimmed(display.group(1) or display.group(2) or "")
-    end = _END_OF_SENTENCE.search(text)
-    return _trimmed(text[: end.start()] if end else text)
+    return _trimmed(text[: _end_of_statement(text)])
+
+
+def _end_of_statement(text: str) -> int:
+    """Where the first sentence or line ends that ends in no formula; of a text whose formulas do not close, in any."""
+    depth, ends = 0, []
+    for mark in _MARK.finditer(text):
+        depth = max(0, depth + (mark["open"] is not None) - (mark["close"] is not None))
+        if mark["end"] is not None and mark.start():
+            ends.append(mark.start())
+            if depth == 0:
+                return mark.start()
+    return ends[0] if depth and ends else len(text)
 
 
 def _last_number(text: str) -> str:

@@ -198,6 +198,10 @@ SAME: dict[str, list[tuple[str, str]]] = {
         ("1 / (1 + x)", r"\frac{1}{x+1}"), ("6.02e23", r"6.02 \times 10^{23}"), (r"\text{The answer is } 5", "5"),
     ],
     "review": [
+        ("x>-1,x<1", "(-1,1)"), ("(-1, 1)", "x > -1, x < 1"), ("x > -1 and x < 1", "(-1,1)"),
+        (r"x \ge -1 \text{ and } x<\frac{1}{2}", r"[-1, \frac12)"), ("-1<x; x<1", "-1<x<1"), ("|x|<1", "(-1,1)"),
+        (r"\lvert x\rvert \le \frac12", r"[-\frac{1}{2}, \frac{1}{2}]"), ("2 < |x|", r"(-\infty, -2) \cup (2, \infty)"),
+        (r"x \le -2 \text{ or } x \ge 2", r"|x| \ge 2"), ("(1, -2)", "1,-2"), ("[-2, 1]", "1,-2"),
         ("2 - 2", "0"), (r"\cos(\pi/2)", "0"), (r"\sin(30^\circ)", r"\frac12"), (r"\cos 60^\circ", "0.5"),
         (r"\tan 45^\circ", "1"), ("(2)(3)", "6"), ("2(3)", "6"), ("-3^2", "-9"), (r"{10 \choose 5}", "252"),
         ("9-6", "3"), ("2^3", "8"), ("y'+ry-rx(t)=0", r"y^{\prime}+r y-r x(t)=0"),
@@ -331,6 +335,8 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         ("sin", "cos"),
     ],
     "review": [
+        ("(-2, 1)", "1,-2"), ("|x|<2", "(-1,1)"), ("|x|>1", "(-1,1)"), (r"|x| \le 1", "(-1,1)"), ("|x|<-1", "(1,-1)"),
+        ("x>-1,x<1", "[-1,1]"), ("x>-1,y<1", "(-1,1)"), ("x<-1,x>1", "(-1,1)"), ("x>-1", "(-1,1)"), ("|x|=1", "1"),
         (r"\frac{M}{m}", "1"), ("R^2-r^2", "0"), (r"\Delta", r"\delta"), ("2^{1996}", "2^{1996}+1"), ("20!+1", "20!"),
         ("1-2^{-100}", "1"), ("2^3", "2"), ("0=kx-a", r"\frac{d x}{d t}=k x-a"),
         ("y+ry-rx(t)=0", r"y^{\prime}+r y-r x(t)=0"), ("I", "i"), ("5 million", "5"), ("5 squared", "5"),
@@ -348,8 +354,6 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
 WRONGLY_JUDGED = frozenset(
     {
         (r"\tau\ln\frac{1}{\Delta}", r"-\tau \ln \Delta"),  # holds for positive numbers only
-        (r"|x|<\sqrt3", r"(-\sqrt{3}, \sqrt{3})"),  # an absolute value is not read as an interval
-        (r"(-\infty, -1) \cup (1, \infty)", "|x|>1"),
         (r"\overline{AB}", "AB"),
         (r"\frac{x+1}{x-1}, x\neq 1", r"\frac{x+1}{x-1}"),  # a list, for all we know
         ("two-thirds", r"\frac23"),
