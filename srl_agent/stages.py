@@ -59,6 +59,15 @@ class StageContext:
         """Where the stage keeps its checkpoints."""
         return self.run / self.stage
 
+    def check_length(self) -> None:
+        """ConfigError where this stage has already taken more steps than it is to take."""
+        done = self.latest()
+        if done and marker(done)["step"] > self.optimiser_steps:
+            raise ConfigError(
+                f"{self.stage}.max_steps: {self.optimiser_steps} optimiser steps, but {done} has taken more; a run can "
+                "be made longer, and what it has done stays: leave the setting out"
+            )
+
     def latest(self) -> Path | None:
         """The last complete checkpoint of this stage, to go on from."""
         found = complete_checkpoints(self.folder)

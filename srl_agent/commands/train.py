@@ -70,14 +70,16 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
         progress.console.print(dump_config(config), markup=False)
         return 0
     folder = resume or _agree(machine, lambda: new_run(config.output, default_folder(config)))
-    if machine.main:
-        _write_provenance(folder, config, machine, steps, floors)
-    progress.say(f"run directory: {folder}")
 
     def context(stage: str) -> StageContext:
         sets = tasks if stage == "rlvr" else steps
         return StageContext(config, folder, stage, machine, domain, sets, tokenizer, floors, progress)
 
+    for stage in config.stages:
+        context(stage).check_length()
+    if machine.main:
+        _write_provenance(folder, config, machine, steps, floors)
+    progress.say(f"run directory: {folder}")
     try:
         checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
     except KeyboardInterrupt:
@@ -216,5 +218,7 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
         start = {name.removeprefix("held_out/"): value for name, value in evaluated[0].items()}
         ends = " -> ".join(f"{_shown(known)} after {stage}" for stage, known in figures.items() if known)
         facts["held-out reward"] = f"{_shown(start)} at the start -> {ends} (+- standard error, best checkpoints)"
-    facts["go on"] = f"srl-agent train --domain {config.domain} --model.name {checkpoint} --stages srl"
+    stage = "rlvr" if config.stages[-1] == "rlvr" else "srl"
+    settings = f"--config {folder / 'config.yaml'} --output {folder}-next"
+    facts["go on"] = f"srl-agent train {settings} --model.name {checkpoint} --stages {stage}"
     progress.facts(facts)

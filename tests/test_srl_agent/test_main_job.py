@@ -48,6 +48,18 @@ def test_it_says_what_it_chose_and_where_the_results_are(finished: tuple[Path, s
     assert str(run) in output
 
 
+def test_its_last_line_goes_on_with_the_settings_of_the_run(finished: tuple[Path, str]) -> None:
+    run, output = finished
+    line = next(line for line in output.splitlines() if line.startswith("go on"))
+    words = line.split()[2:]
+    assert words[0] == "srl-agent"
+    dry = [sys.executable, "-m", "srl_agent", *words[1:], "--dry-run"]
+    result = subprocess.run(dry, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert f"name: {run / 'srl' / 'checkpoint-1'}" in result.stdout
+    assert "max_completion_tokens: 8\n" in result.stdout
+
+
 def test_outputs_that_break_the_format_are_said_loudly(finished: tuple[Path, str]) -> None:
     # Eight tokens cannot hold a thought and a call, so every output breaks the format and nothing can be learnt.
     assert "WARNING: every output breaks the format" in finished[1]

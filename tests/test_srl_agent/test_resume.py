@@ -140,3 +140,12 @@ def test_a_finished_run_is_left_as_it_is(unbroken: Path) -> None:
     output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     assert "finished before" in output
     assert (unbroken / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_cannot_be_made_shorter_than_it_is(unbroken: Path) -> None:
+    before = (unbroken / "config.yaml").read_bytes()
+    words = [sys.executable, "-m", "srl_agent", "train", "--resume", str(unbroken), "--srl.max_steps", "2"]
+    result = subprocess.run(words, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "srl.max_steps: 2 optimiser steps, but" in result.stderr.replace("\n", " ")
+    assert (unbroken / "config.yaml").read_bytes() == before
