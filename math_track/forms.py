@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from json import dumps
 from typing import Any
 
@@ -29,8 +29,20 @@ BLANK = "with a blank answer, which stage rlvr leaves out"
 _ANSWER_LINE = re.compile(r"^#{0,6}[ \t]*(?:\*\*)?Answer:(?:\*\*)?[ \t]*(\S.*)$", re.MULTILINE)
 
 
-def read_row(row: Row, where: Where) -> tuple[str, Problem, str]:
-    """Form and problem of a row, and what is to be said of it, mostly nothing. ParseError where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a row is."""
+
+    form: str
+    problem: Problem
+    named: bool
+    """Whether the row itself names the problem, and not its place."""
+    note: str
+    """What is to be said of its answer, mostly nothing."""
+
+
+def read_row(row: Row, where: Where) -> Read:
+    """ParseError where it cannot be read."""
     form = next((name for name, (fits, _) in FORMS.items() if fits(row)), "")
     if not form:
         raise ParseError(_unknown(row))
@@ -38,7 +50,8 @@ def read_row(row: Row, where: Where) -> tuple[str, Problem, str]:
     for key, text in asdict(problem).items():
         if isinstance(text, str) and not _is_unicode(text):
             raise ParseError(f"{key}: has half a surrogate pair, which is no character")
-    return form, problem, _answer_note(row, problem) if form == OWN else ""
+    own = form == OWN
+    return Read(form, problem, own and "name" in row, _answer_note(row, problem) if own else "")
 
 
 def _unknown(row: Row) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from json import dumps
 from pathlib import Path
 
-from math_track.forms import read_row
+from math_track.forms import Read, read_row
 from math_track.records import Problem
 from trajectories.errors import ParseError
 from trajectories.report import Where
@@ -85,10 +85,9 @@ def read_problems(path: str) -> ProblemSet:
             if isinstance(found, ParseError):
                 left_out.append(LeftOut(str(found), where.file, where.index))
                 continue
-            form, read, noted = found
-            forms[form] += 1
-            problem = _unique(read, taken)
-            for note in filter(None, (noted, _name_note(read, problems.get(read.name)))):
+            forms[found.form] += 1
+            problem = _unique(found.problem, taken)
+            for note in filter(None, (found.note, _name_note(found, problems))):
                 notes.setdefault(note, []).append(problem.name)
             problems[problem.name] = problem
     report = SourceReport(dict(forms), tuple(left_out), notes)
@@ -107,8 +106,8 @@ def write_problems(path: Path, problems: Iterable[Problem]) -> int:
     return write_atomically(path, (dumps(asdict(problem)) for problem in problems))
 
 
-def _read(source: Source) -> Iterator[tuple[Where, tuple[str, Problem, str] | ParseError]]:
-    """Each row's form, problem and what is to be noted of it, or what is wrong with it."""
+def _read(source: Source) -> Iterator[tuple[Where, Read | ParseError]]:
+    """What each row is, or what is wrong with it."""
     try:
         for where, row in source.rows():
             try:
@@ -119,10 +118,12 @@ def _read(source: Source) -> Iterator[tuple[Where, tuple[str, Problem, str] | Pa
         yield Where(source.name, 0), ParseError(str(error).removeprefix(f"{source.name}: "))
 
 
-def _name_note(problem: Problem, before: Problem | None) -> str:
+def _name_note(read: Read, problems: Mapping[str, Problem]) -> str:
+    """Of a name that a row gave, and one of `problems` has."""
+    before = problems.get(read.problem.name) if read.named else None
     if before is None:
         return ""
-    same = all(getattr(problem, key) == getattr(before, key) for key in ("problem", "solution", "answer"))
+    same = all(getattr(read.problem, key) == getattr(before, key) for key in ("problem", "solution", "answer"))
     return AGAIN if same else OTHERS
 
 

@@ -162,6 +162,14 @@ def test_names_that_come_twice_are_numbered(tmp_path: Path) -> None:
     assert names == ["mine-1", "mine-1#2", "mine-1#2#2", "mine-1#3"]
 
 
+def test_names_by_place_that_two_files_share_are_nothing_to_tell(tmp_path: Path) -> None:
+    for name in "ab":
+        save(tmp_path / f"{name}.jsonl", {"problem": name, "answer": 1})
+    found = read_problems(str(tmp_path))
+    assert [problem.name for problem in found.problems] == ["problem-0", "problem-0#2"]
+    assert found.report.lines() == ["problems: 2 of 2 rows; forms: problems 2"]
+
+
 def test_rows_of_several_forms_are_counted_by_form(tmp_path: Path) -> None:
     found = read_problems(save(tmp_path / "a.jsonl", S1K_1_1, S1K, OWN, {**OWN, "name": "b"}))
     assert found.report.forms == {"s1k-1.1": 1, "s1k": 1, "problems": 2}
