@@ -11,7 +11,7 @@ from srl_agent.commands.settings import SAME_COMMAND, add_settings
 PROBLEMS = "problems (s1K-1.1, s1K, our own): file, folder, glob, Hugging Face owner/name:split, or - (standard input)"
 MODES = (
     "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says "
-    "verify, check or wait; interleaved: one of the last two. The paper (arXiv 2510.25992, version 3) shows plan, "
+    "verify, check or wait; interleaved: adjust or verify. The paper (arXiv 2510.25992, version 3) shows plan, "
     "adjust and verify by examples and counts none"
 )
 """What `eval reasoning` counts, see `math_track.reasoning`."""

@@ -64,7 +64,7 @@ def add_steps(parser: argparse.ArgumentParser, name: str) -> None:
 def add_asking(parser: argparse.ArgumentParser, gets: str) -> None:
     """The options of what asks a model and writes into a directory, which `gets` these files."""
     parser.add_argument("--seed", metavar="N", help="of sampling; sets seed")
-    parser.add_argument("--output", type=Path, metavar="DIR", help=f"gets {gets}")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"gets {gets} (default: one under runs/)")
     add_server(parser).add_argument("--tokenizer", metavar="NAME", help="counts prompts' tokens; estimated without it")
 
 
