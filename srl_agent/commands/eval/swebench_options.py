@@ -33,7 +33,7 @@ def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="tasks at once (default: 2)")
     parser.add_argument("--seed", metavar="N", help="of sampling; sets seed")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="gets preds.jsonl, verdicts.jsonl, summary.json, ... (default: one under runs/)"
+        "--output", type=Path, metavar="DIR", help="gets preds.jsonl, summary.json, ... (default: one under runs/)"
     )
     _add_making(parser)
     _add_scoring(parser)
