@@ -24,6 +24,7 @@ def check_settings(config: Config) -> None:
         *(() if config.data.gates in GATES else ("data.gates (contamination or none)",)),
         *_changed("sandbox", config.sandbox, tuple(SandboxConfig.model_fields)),
         *_changed("rlvr", config.rlvr, ("start",)),
+        *(["eval.tasks (stage rlvr is evaluated on whole problems)"] if _unplayed(config) else ()),
         *(_turns(config.rlvr) if "rlvr" in config.stages or config.eval.tasks else ()),
     ]
     if changed:
@@ -40,6 +41,11 @@ def check_reward(config: Config) -> None:
             f"reward.name: '{config.reward.name}' is not one of the math domain, whose steps are texts; known: "
             f"{', '.join(REWARDS)}"
         )
+
+
+def _unplayed(config: Config) -> bool:
+    """Whether `eval.tasks` is set without a stage that plays tasks beside its evaluation."""
+    return config.stages == ("rlvr",) and config.eval.tasks > 0
 
 
 def _changed(name: str, section: Section, fields: Sequence[str]) -> list[str]:

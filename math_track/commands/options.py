@@ -8,7 +8,7 @@ from pathlib import Path
 from srl_agent.commands.eval import add_asking, add_server
 from srl_agent.commands.settings import SAME_COMMAND, add_settings
 
-PROBLEMS = "problems (s1K-1.1, s1K, our own): file, folder, glob, Hugging Face owner/name:split, or - (standard input)"
+PROBLEMS = "problems (s1K-1.1, s1K, GSM8K, ours): file, folder, glob, the hub's owner/name:split, or - (standard input)"
 MODES = (
     "plan: a think block at the start has a list; adjust: one stands amid the solution; verify: a later one says "
     "verify, check or wait; interleaved: adjust or verify. The paper (arXiv 2510.25992, version 3) shows plan, "

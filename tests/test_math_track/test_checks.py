@@ -45,7 +45,7 @@ def test_gates_on_actions_are_refused(gates: str) -> None:
         check_settings(configured(data={"gates": gates}))
 
 
-@pytest.mark.parametrize("more", [{"stages": ["rlvr"]}, {"eval": {"tasks": 4}}])
+@pytest.mark.parametrize("more", [{"stages": ["srl", "rlvr"]}, {"eval": {"tasks": 4}}])
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -59,6 +59,12 @@ def test_limits_of_turns_are_refused_where_answers_are_played(
     check_settings(configured(rlvr=setting))
     with pytest.raises(ConfigError, match=message):
         check_settings(configured(rlvr=setting, **more))
+
+
+def test_whole_problems_are_not_played_beside_a_stage_that_plays_them() -> None:
+    check_settings(configured(stages=["srl", "rlvr"], eval={"tasks": 4}))
+    with pytest.raises(ConfigError, match=r"^eval\.tasks \(stage rlvr is evaluated on whole problems\)"):
+        check_settings(configured(stages=["rlvr"], eval={"tasks": 4}))
 
 
 @pytest.mark.parametrize("preset", ["smoke-math", "paper-math"])
