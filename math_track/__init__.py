@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Mapping[str, Command]] = {
 """What the domain adds to `srl-agent eval` and `srl-agent data`; see `srl_agent.domains`."""
 
 OPTIONS = "math_track.options:MathOptions"
-"""The domain's own settings; see `srl_agent.domains.option_keys`."""
+"""The domain's own settings; see `srl_agent.domains.options_of`."""
 IS_DATA = "math_track.forms:is_problem"
 """What tells its rows from episodes; see `srl_agent.domains.domain_of`."""
 

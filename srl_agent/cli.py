@@ -84,16 +84,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Train on expert steps. Any setting can be given as --section.key VALUE; see --dry-run for all."
+        "Train on expert steps. Any setting can be given as --section.key VALUE; --settings says which there are."
     )
     add_settings(parser, "train on")
     parser.add_argument(
         "--data", metavar="PATH", help="expert episodes: file, folder, glob, owner/name:split or -; sets data.path"
     )
-    parser.add_argument("--stages", metavar="sft,srl", help="training methods in order; sets stages")
+    parser.add_argument("--stages", metavar="sft,srl,rlvr", help="training methods in order, one or more; sets stages")
     parser.add_argument("--output", metavar="DIR", help="the run directory; sets output")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print choices and the whole resolved tree, then stop")
+    parser.add_argument(
+        "--settings",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="print what the settings mean, with values, and stop: all, a section or a key; --preset gives its own",
+    )
     parser.set_defaults(command=_train, goes_on="train --resume DIR")
 
 
@@ -101,8 +108,14 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     from srl_agent.config_load import check_resumed, load_config
 
     overrides = _overrides(args, rest, {"data.path": args.data, "output": args.output})
-    if args.stages:
+    if args.stages is not None:
         overrides.append(("stages", f"[{args.stages}]"))
+    if args.settings is not None:
+        from srl_agent.commands import setting_list
+
+        file = _resumed(args) if args.resume else args.config
+        config = load_config(preset=args.preset, file=file, overrides=overrides, domain=args.domain or "")
+        return setting_list.run(config, args.settings)
     if args.resume:
         file, why = _resumed(args), [f"resuming {args.resume} with its own settings"]
         config = load_config(file=file, overrides=overrides, domain=args.domain or "")

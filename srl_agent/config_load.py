@@ -234,6 +234,11 @@ def known_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
     return keys
 
 
+def sections() -> list[str]:
+    """The names at the top of the tree."""
+    return list(Config.model_fields)
+
+
 def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str, known: Sequence[str]) -> Iterator[str]:
     for key, value in tree.items():
         field = section.model_fields.get(str(key))
@@ -247,7 +252,7 @@ def _unknown(tree: Mapping[Any, Any], section: type[Section], prefix: str, known
 def _nearest(name: str, known: Sequence[str]) -> str:
     # The last part alone may be right, in another section.
     same = next((key for key in known if key.rpartition(".")[2] == name.rpartition(".")[2]), "")
-    elsewhere = f"; did you mean '{same}'?" if same else f"; the sections are {_list(list(Config.model_fields))}"
+    elsewhere = f"; did you mean '{same}'?" if same else f"; the sections are {_list(sections())}"
     return _close(name, known) or elsewhere
 
 

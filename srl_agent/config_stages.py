@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from srl_agent.config_data import Section
 
@@ -60,7 +62,7 @@ class GrpoConfig(Section):
     """Passes over the training steps, where `max_steps` is 0; refills count towards them in the metrics."""
     prompts_per_step: int = Field(512, ge=1)
     """B: groups an optimiser step trains on, over all processes."""
-    batching: str = Field("shuffle", pattern=r"^(shuffle|episode|steps:[1-9]\d*)$")
+    batching: str = "shuffle"
     """Which steps stand together in a batch, and so share the beginning of their prompts in the loss and in sampling:
     `shuffle` none, `episode` all of an episode, `steps:M` M consecutive ones. Groups of a micro-batch
     (`micro_batch_prompts`) share; full contexts gain most."""
@@ -85,6 +87,13 @@ class GrpoConfig(Section):
     max_grad_norm: float = Field(1.0, gt=0)
     """Longer gradients are scaled down to this norm."""
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
+
+    @field_validator("batching")
+    @classmethod
+    def _known_batching(cls, value: str) -> str:
+        if not re.fullmatch(r"shuffle|episode|steps:[1-9]\d*", value):
+            raise PydanticCustomError("batching", "shuffle, episode, or steps:M with a number M such as steps:4")
+        return value
 
 
 class SrlConfig(GrpoConfig):

@@ -32,11 +32,17 @@ def domain_commands(group: str) -> dict[str, Command]:
     return found
 
 
-def option_keys(domain: str) -> list[str]:
-    """The settings under `options` of a domain of DOMAINS, as its package names them in `OPTIONS` (the import path of a
-    `Section`); none of others."""
+def options_of(domain: str) -> Any:
+    """The `Section` of the settings under `options` of a domain of DOMAINS, whose package names it in `OPTIONS` (its
+    import path); None for others."""
     path: str = getattr(_package(domain), "OPTIONS", "") if domain in DOMAINS else ""
-    return [f"options.{key}" for key in load(path).model_fields] if path else []
+    return load(path) if path else None
+
+
+def option_keys(domain: str) -> list[str]:
+    """The dotted keys of these settings."""
+    section = options_of(domain)
+    return [f"options.{key}" for key in section.model_fields] if section else []
 
 
 def _package(domain: str) -> Any:

@@ -16,8 +16,8 @@ def add_settings(parser: argparse.ArgumentParser, purpose: str, domain: bool = T
     """Domain (unless the command is of one), preset, file and single settings; `purpose` ends "what to"."""
     parser.epilog = (
         "Any setting can be given as --section.key VALUE, the model as --model.name NAME (a folder, owner/name of the "
-        "Hugging Face hub, or smollm2-135m), a domain's own as --options.key VALUE; `srl-agent train --dry-run "
-        "[--domain NAME]` prints all with their values."
+        "Hugging Face hub, or smollm2-135m), a domain's own as --options.key VALUE; `srl-agent train "
+        "--settings [--domain NAME]` prints all with their values and what they mean."
     )
     if domain:
         parser.add_argument(

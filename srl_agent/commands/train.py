@@ -68,6 +68,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     if dry_run:
         print_example(progress.console, domain, config, steps)
         progress.console.print(dump_config(config), markup=False)
+        progress.say("what each setting means, and what it may be: srl-agent train --settings [NAME]")
         return 0
     folder = resume or _agree(machine, lambda: new_run(config.output, default_folder(config)))
 

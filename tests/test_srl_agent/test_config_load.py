@@ -80,6 +80,8 @@ def test_every_value_of_a_paper_preset_says_whether_the_paper_gives_it(name: str
         ),
         ([("srl.prompts_per_step", "6"), ("srl.micro_batch_prompts", "4")], ["multiple", "6 and 4"]),
         ([("sft.batch_size", "6"), ("sft.micro_batch_size", "4")], ["multiple", "6 and 4"]),
+        ([("srl.batching", "steps")], ["srl.batching: expected shuffle, episode, or steps:M", "found 'steps'"]),
+        ([("rlvr.batching", "steps:0")], ["rlvr.batching", "steps:4"]),
         ([("srl.beta", "{")], ["srl.beta", "not YAML"]),
         ([("seed.x.y", "3"), ("seed.x", "4")], ["seed", "integer"]),
         ([("srl", "3"), ("srl.beta", "0.5")], ["srl.beta", "'srl' was given as 3", "a section"]),
