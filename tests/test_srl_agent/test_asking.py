@@ -79,13 +79,14 @@ def test_a_line_that_a_kill_has_cut_is_asked_again(tmp_path: Path) -> None:
     assert model.asked == 1
 
 
-def test_more_questions_build_on_the_answers_of_fewer(tmp_path: Path) -> None:
-    fewer = ask_all(lambda: Dice(0), QUESTIONS[2:4], 2, 5, tmp_path, lambda count: None)
-    model, told = Dice(0), list[int]()
+@pytest.mark.parametrize(("together", "asked"), [(0, 5), (6, 7)])
+def test_more_questions_build_on_the_answers_of_fewer(tmp_path: Path, together: int, asked: int) -> None:
+    fewer = ask_all(lambda: Dice(together), QUESTIONS[2:4], 2, 5, tmp_path, lambda count: None)
+    model, told = Dice(together), list[int]()
     assert ask_all(lambda: model, QUESTIONS, 2, 5, tmp_path, told.append)[2:4] == fewer
-    assert (model.asked, told[0], told[-1]) == (5, 2, 7)
+    assert (model.asked, told[0], told[-1]) == (asked, 2, 7)
     ask_all(lambda: model, QUESTIONS[:1], 2, 5, tmp_path, told.append)
-    assert (model.asked, told[-1]) == (5, 1)
+    assert (model.asked, told[-1]) == (asked, 1)
 
 
 def test_a_question_of_the_same_name_in_other_words_is_asked(tmp_path: Path) -> None:
