@@ -33,8 +33,6 @@ TITLE = "the title alone"
 class MathDomain:
     """Steps, scoring and targets for worked solutions; see `srl_agent.domain.Domain` and `PlaysTasks`."""
 
-    options = MathOptions
-
     def __init__(self) -> None:
         self._tagged = False
         self._sets: MathSets | None = None

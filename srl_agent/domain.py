@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from srl_agent.config import Config, Section
 from srl_agent.config_load import read_options
-from srl_agent.domains import DOMAINS
+from srl_agent.domains import DOMAINS, options_of
 from srl_agent.errors import ConfigError
 from trajectories.records import Message, StepExample
 
@@ -136,10 +136,10 @@ def facts_of(domain: Domain, config: Config) -> dict[str, str]:
     return facts(config) if facts else {}
 
 
-def with_options(domain: Domain, config: Config) -> Config:
-    """The configuration with all settings of the domain's own, also those left at their default: the optional attribute
-    `options` of a domain is the `Section` of them. ConfigError for others."""
-    section: type[Section] | None = getattr(domain, "options", None)
+def with_options(config: Config) -> Config:
+    """The configuration with all settings of its domain's own, also those left at their default. ConfigError for
+    others, where the domain is known to have any."""
+    section = options_of(config.domain)
     if section is None:
         return config
     return config.model_copy(update={"options": read_options(config, section).model_dump(mode="json")})

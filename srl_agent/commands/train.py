@@ -48,7 +48,7 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     check_tracker(config)
     progress = Progress(machine.main)
     domain = find_domain(config.domain)
-    config = with_options(domain, config)
+    config = with_options(config)
     dtype, why_dtype = choose_dtype(config, machine)
     config = config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype})})
     tokenizer = load_tokenizer(config.model.name)

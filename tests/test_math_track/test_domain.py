@@ -26,10 +26,10 @@ def test_the_domain_is_found_by_its_name() -> None:
 
 
 def test_its_settings_are_all_shown_those_at_their_default_too() -> None:
-    shown = with_options(MathDomain(), configured(options={"next_title": False})).options
+    shown = with_options(configured(options={"next_title": False})).options
     assert shown == {"next_title": False, "solution_tag": False, "grader_workers": 1, "grader_timeout": 5.0}
     with pytest.raises(ConfigError, match=r"options\.titles"):
-        with_options(MathDomain(), configured(options={"titles": 1}))
+        with_options(configured(options={"titles": 1}))
 
 
 def test_importing_the_package_imports_neither_torch_nor_the_domain() -> None:
