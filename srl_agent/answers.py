@@ -69,8 +69,8 @@ class Answerer(Protocol):
     together: int
     """Outputs that are drawn with one seed, and so depend on which others they are drawn with: as many prompts at a
     time have to be asked again for the same outputs. 0 where each prompt stands for itself."""
-    threads: bool
-    """Whether several threads may call it at once, as is so of a server; a model on this machine takes one call."""
+    threads: int
+    """How many threads may call it at once, as is so of a server; 0 where it takes one call, as a model here does."""
 
     def __call__(
         self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done

@@ -66,10 +66,9 @@ class ChatServer:
     """
 
     together = 0
-    threads = True
 
     def __init__(self, server: Server, key: str | None = None) -> None:
-        self.server = server
+        self.server, self.threads = server, server.concurrency
         self._url = server.url.rstrip("/").removesuffix(PATH) + PATH
         if not self._url.startswith(("http://", "https://")):
             raise ModelError(f"--server: expected a URL such as http://localhost:8000/v1, found '{server.url}'")

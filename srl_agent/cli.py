@@ -144,7 +144,10 @@ def _resolve(args: argparse.Namespace, overrides: list[tuple[str, str]]) -> tupl
     file, preset, why = args.config, args.preset, []
     if not preset and not _names_preset(file, overrides):
         has_data = any(key == "data.path" for key, _ in overrides) or bool(file and "data" in read_yaml(file))
-        preset, reason = choose_preset(args.domain or "swe", has_data, _accelerator_gb)
+        if usual := getattr(args, "usual_preset", ""):
+            preset, reason = usual, "on every machine: a score depends on how prompts are shown; --preset takes another"
+        else:
+            preset, reason = choose_preset(args.domain or "swe", has_data, _accelerator_gb)
         why.append(f"preset: {preset} ({reason})")
     return load_config(preset=preset, file=file, overrides=overrides, domain=args.domain or ""), why
 

@@ -32,8 +32,13 @@ def played_groups(
 
 
 def share_solved(groups: Sequence[Group]) -> float:
-    """Of all rollouts, those that solved their task."""
+    """Of all rollouts, those that solved their task; one whose sandbox failed did not."""
     return fmean(score.reward == 1.0 for _, group in groups for score in group)
+
+
+def share_failed(groups: Sequence[Group]) -> float:
+    """Of all rollouts, those whose sandbox failed."""
+    return fmean(score.fault for _, group in groups for score in group)
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ class HeldOutTasks:
     player: Player
 
     def solved(self, context: StageContext, trainer: Any) -> dict[str, float]:
-        """The share solved with the trainer's present weights, as `tasks_solved`."""
+        """Shares with the trainer's present weights: `tasks_solved`, and `tasks_failed`, whose sandbox did."""
         groups = played_groups(context, self.player, trainer.sample, self.tasks, trainer.accelerator)
-        return {"tasks_solved": share_solved(groups)}
+        return {"tasks_solved": share_solved(groups), "tasks_failed": share_failed(groups)}
 
 
 def held_out_tasks(context: StageContext, ends: set[int]) -> HeldOutTasks | None:

@@ -22,7 +22,7 @@ class LocalModel(Redrawn):
     """
 
     together = MAX_SEQUENCES
-    threads = False
+    threads = 0
 
     def __init__(self, name: str, dtype: str, tokenizer: Any, device: str, sampling: Sampling) -> None:
         self.tokenizer, self.sampling = tokenizer, sampling

@@ -15,7 +15,7 @@ class Scripted:
     """Answers prompts from lists; see `srl_agent.answers.Answerer`. Many threads may ask."""
 
     def __init__(
-        self, scripts: Mapping[str, Sequence[str]], together: int = 0, otherwise: str = "", *, threads: bool = True
+        self, scripts: Mapping[str, Sequence[str]], together: int = 0, otherwise: str = "", *, threads: int = 16
     ) -> None:
         """`scripts`: a text that occurs in the prompts of one task, and the outputs for these, one after another.
 

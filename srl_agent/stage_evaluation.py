@@ -83,6 +83,7 @@ class Evaluation:
         solved = f"solved {figures['solved']:.3f}, " if "solved" in figures else ""
         what = "places to begin" if solved else "expert steps"
         played = f", {figures['tasks_solved']:.1%} of the held-out tasks solved" if "tasks_solved" in figures else ""
+        played += f" ({failed:.1%} by no fault of theirs)" if (failed := figures.get("tasks_failed", 0.0)) else ""
         line = (
             f"held-out after {step} steps: {solved}reward {figures['reward']:.3f} +- {figures['reward_stderr']:.3f}, "
             f"exact {figures['exact_match']:.3f}, format errors {figures['format_error_rate']:.3f} "

@@ -42,7 +42,7 @@ class VllmAnswers(Redrawn):
     """
 
     together = 0
-    threads = False
+    threads = 0
 
     def __init__(self, name: str, dtype: str, tokenizer: Any, device: str, longest: int, sampling: Sampling) -> None:
         """`longest`: tokens of the longest prompt with its output."""

@@ -132,21 +132,22 @@ class _Run:
 
     def prompt(self) -> tuple[Message, ...] | None:
         """What the model is shown now; None where it does not fit even at its shortest."""
-        chars = self.kit.data.max_observation_chars
-        found = self._prompt(context_of(self.kit.data), chars)
+        chars, context = self.kit.data.max_observation_chars, context_of(self.kit.data)
+        found = self._prompt(self.turns, context, chars)
         if found is not None:
             return found
+        window = self.turns[-context.rounds :] if context.rounds else self.turns
         while found is None and chars >= LEAST_CHARS:
-            found = self._prompt(Context(), chars)  # where a window does not fit: as many of its rounds as do
+            found = self._prompt(window, Context(), chars)  # where a window does not fit: as many of its rounds as do
             chars //= 2
         self.shortened += found is not None
         return found
 
-    def _prompt(self, context: Context, chars: int) -> tuple[Message, ...] | None:
+    def _prompt(self, turns: Sequence[Turn], context: Context, chars: int) -> tuple[Message, ...] | None:
         note = NOTE.format(violation=self.violations[-1]) if self.broken else ""
         found = next_prompt(
             self.task,
-            self.turns,
+            turns,
             context=context,
             system_prompt=SYSTEM_PROMPT,
             max_observation_chars=chars,

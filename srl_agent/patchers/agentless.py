@@ -18,7 +18,8 @@ from srl_agent.swe_eval.records import Task
 
 NOT_FOUND = "no file named"
 """Why the work ended: the answer names no file of the repository."""
-COMMENT = "#"
+COMMENT, COMMENTED = "#", (".py", ".pyi", ".pyx", ".rb")
+"""What begins a comment line, in files of these names: in C's it begins a directive."""
 Key = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -45,9 +46,10 @@ def most_frequent(samples: Sequence[Edited]) -> int:
 
 def key(sample: Edited) -> Key:
     """What a sample comes to, normalised."""
-    return tuple((path, _normal(content)) for path, content in sorted(sample.files.items()))
+    return tuple((path, _normal(path, content)) for path, content in sorted(sample.files.items()))
 
 
-def _normal(content: bytes) -> tuple[str, ...]:
+def _normal(path: str, content: bytes) -> tuple[str, ...]:
     lines = (line.rstrip() for line in text_of(content).split("\n"))
-    return tuple(line for line in lines if line and not line.lstrip().startswith(COMMENT))
+    commented = path.endswith(COMMENTED)
+    return tuple(line for line in lines if line and not (commented and line.lstrip().startswith(COMMENT)))

@@ -37,6 +37,7 @@ class Asking:
 
     def __init__(self, model: Answerer, seed: int, patience: float = PATIENCE) -> None:
         self.model, self.seed, self.patience = model, seed, patience
+        self._gate = threading.BoundedSemaphore(model.threads or 1)
         self._changed = threading.Condition()
         self._waiting: list[_Request] = []
         self._active = 0
@@ -65,7 +66,8 @@ class Asking:
             self._changed.notify_all()
 
     def _alone(self, prompt: Prompt, seed: int) -> Answer:
-        return self.model([prompt], 1, [[seed]], _nobody)[0][0]
+        with self._gate:
+            return self.model([prompt], 1, [[seed]], _nobody)[0][0]
 
     def _together(self, name: str, prompt: Prompt, seed: int) -> Answer:
         """Wait until the answer is there, drawing the batch in this thread where it is this one's to draw."""

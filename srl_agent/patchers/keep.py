@@ -24,9 +24,12 @@ def keep(folder: Path, patched: Patched) -> None:
     """Write what there is of a task, over what an earlier attempt left."""
     name = file_name(patched.prediction.instance_id)
     record: dict[str, Any] = {**patched.record, "effort": dict(patched.prediction.effort)}
+    episode, trajectory = folder / EPISODES / f"{name}.jsonl", folder / ATIF / f"{name}.json"
+    for path in (episode, trajectory):
+        path.unlink(missing_ok=True)
     if patched.episode is not None and patched.episode.turns:  # without an action there is nothing to learn
-        write_episodes(folder / EPISODES / f"{name}.jsonl", [patched.episode])
-        record["atif_fault"] = _keep_atif(folder / ATIF / f"{name}.json", patched.episode)
+        write_episodes(episode, [patched.episode])
+        record["atif_fault"] = _keep_atif(trajectory, patched.episode)
     _write_json(folder / RECORDS / f"{name}.json", record)
 
 

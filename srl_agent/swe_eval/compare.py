@@ -25,6 +25,9 @@ class Comparison:
     """95 %, see `paired_difference`."""
     p_value: float
     """See `mcnemar`."""
+    failed_first: int = 0
+    """Of the shared tasks, those whose environment failed in the first; they count as not resolved."""
+    failed_second: int = 0
 
 
 def compare(first: Mapping[str, Verdict], second: Mapping[str, Verdict]) -> Comparison:
@@ -44,6 +47,7 @@ def compare(first: Mapping[str, Verdict], second: Mapping[str, Verdict]) -> Comp
         difference,
         (low, high),
         mcnemar(mine, theirs),
+        *(sum(some[name].status is Status.ERROR for name in shared) for some in (first, second)),
     )
 
 

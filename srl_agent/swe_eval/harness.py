@@ -103,6 +103,8 @@ def _score_by_harness(
         left = Left([_job(task, prediction, images[task.image], settings) for task, prediction in to_run])
         look = partial(left.look, settings.folder, settle)
         look(run_ids(settings.folder))
+        if known := len(to_run) - len(left.jobs):
+            say(f"{known} of {len(to_run)} verdicts stand in the logs of earlier runs")
         for attempt in range(settings.attempts):
             if left.jobs and attempt:
                 say(left.why_again())

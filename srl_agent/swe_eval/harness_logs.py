@@ -54,7 +54,8 @@ def settled(folder: Path, instance_id: str, patch: str, test_patch: str = "") ->
     if (refused := _NOT_APPLIED.search(log)) and not _ENVIRONMENT.search(refused["said"]):
         return Verdict(instance_id, Status.NOT_APPLIED, _short(refused["said"]), seconds=seconds)
     if late := _TIMED_OUT.search(log):
-        return Verdict(instance_id, Status.UNRESOLVED, f"the tests ran out of time ({late[1]} s)", seconds=seconds)
+        detail = f"the tests ran out of time ({late[1]} s)"
+        return Verdict(instance_id, Status.UNRESOLVED, detail, seconds=seconds, timed_out=True)
     return None
 
 

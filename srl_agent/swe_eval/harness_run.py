@@ -78,7 +78,7 @@ class Settings:
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[IO[str]]:
-    """Hold the folder against other scorers. ScoreError where one holds it.
+    """Hold the folder against other processes. ScoreError where one holds it.
 
     The harness inherits the lock: after a kill it is free once that is dead, too.
     """
@@ -91,7 +91,7 @@ def held(folder: Path) -> Iterator[IO[str]]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ScoreError(f"{folder}: another process scores here; wait for it, or name another") from None
+                    raise ScoreError(f"{folder}: another process works here; wait for it, or name another") from None
                 time.sleep(TICK / 5)
         yield lock
 
@@ -187,7 +187,7 @@ def _arguments(run_id: str, settings: Settings) -> list[str]:
 
 def _environment(settings: Settings) -> dict[str, str]:
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "DOCKER_CONTEXT"},
         # Named even where it is the system's: the command `docker`, which the harness calls too, may have a context.
         "DOCKER_HOST": settings.docker_host or engine_name(),
         "PYTHONUTF8": "1",

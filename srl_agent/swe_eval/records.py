@@ -70,3 +70,5 @@ class Verdict:
     harness_resolved: bool = False
     """What the harness alone says, flagged or not."""
     seconds: float = 0.0
+    timed_out: bool = False
+    """Whether the tests ran out of time, which a busy machine may be the reason of."""

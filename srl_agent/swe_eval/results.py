@@ -41,10 +41,17 @@ def summarise(
         "flagged_but_resolved": sum(
             verdict.harness_resolved and verdict.status is Status.FLAGGED for verdict in verdicts.values()
         ),
+        "timed_out": sum(verdict.timed_out for verdict in verdicts.values()),
         "by_repository": _parts(tasks, found, lambda task: task.repo),
         "by_difficulty": _parts(tasks, found, lambda task: task.difficulty or "unknown"),
         "effort": _effort([predictions[task.instance_id] for task in tasks if task.instance_id in predictions]),
     }
+
+
+def outcomes(verdicts: Mapping[str, Verdict]) -> dict[str, bool]:
+    """Whether each task was resolved; without those whose environment failed, of which that is not known."""
+    known = {name: verdict.status for name, verdict in verdicts.items() if verdict.status is not Status.ERROR}
+    return {name: status is Status.RESOLVED for name, status in known.items()}
 
 
 def _status(task: Task, verdicts: Mapping[str, Verdict]) -> Status:
@@ -74,7 +81,9 @@ def _parts(
 
 def _effort(predictions: Sequence[Prediction]) -> dict[str, Any]:
     efforts = [prediction.effort for prediction in predictions if prediction.effort]
-    known = {name: [float(effort[name]) for effort in efforts if name in effort] for name in EFFORTS}
+    known = {
+        name: [effort[name] for effort in efforts if isinstance(effort.get(name), int | float)] for name in EFFORTS
+    }
     return {
         "predictions": len(predictions),
         "ended": dict(Counter(str(effort["ended"]) for effort in efforts if "ended" in effort).most_common()),

@@ -31,6 +31,8 @@ def read_verdicts(folder: Path) -> dict[str, Verdict]:
     if folder.is_file():
         return {verdict.instance_id: verdict for verdict in read_report(folder).verdicts}
     path = folder / VERDICTS
+    if not folder.exists():
+        raise ConfigError(f"{folder} does not exist; expected the --output of an evaluation, or a harness's report")
     if not path.is_file():
         raise ConfigError(f"{folder}: no {VERDICTS} in it; expected the --output of an evaluation that has ended")
     found = {}
@@ -40,4 +42,11 @@ def read_verdicts(folder: Path) -> dict[str, Verdict]:
             found[row["instance_id"]] = Verdict(**{**row, "status": Status(row["status"])})
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}:{number}: not a verdict: {error}; run the evaluation again") from error
+    return found
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary in an evaluation's folder; empty for a report, which has none."""
+    path = folder / SUMMARY
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found

@@ -101,13 +101,14 @@ def test_gold_is_resolved_on_every_task(tasks: Path, tmp_path: Path, capsys: pyt
     assert "the hardened one that runs here" in capsys.readouterr().out
 
 
-def test_each_way_to_fail_has_its_own_name(tasks: Path, tmp_path: Path) -> None:
+def test_each_way_to_fail_has_its_own_name(tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second, third, fourth, fifth = mini_tasks()
     patches = {
         first.instance_id: first.patch.replace("\\w-", "\\w_", 1).lstrip("\n"),
         second.instance_id: "",
         third.instance_id: third.patch.replace(".py", "_absent.py").lstrip("\n"),
         fourth.instance_id: FORGING,
+        "mini__parse-hyphn": "",
     }
     file = predict(tmp_path / "preds.jsonl", patches)
     words = ["eval", "issues", "--rows", str(tasks), "--predictions", str(file), "--output", str(tmp_path / "out")]
@@ -120,6 +121,7 @@ def test_each_way_to_fail_has_its_own_name(tasks: Path, tmp_path: Path) -> None:
         fifth.instance_id: "no prediction",
     }
     assert summary(tmp_path / "out")["flagged_but_resolved"] == 1
+    assert "mini__parse-hyphn; did you mean mini__parse-hyphen?" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_scripted_model_that_solves_two_of_five_gets_two_of_five(tasks: Path, tmp_path: Path) -> None:

@@ -86,3 +86,19 @@ def test_a_file_that_is_no_report_is_named(tmp_path: Path, capsys: pytest.Captur
     path.write_text("{}")
     assert main(["eval", "report", str(path)]) == 2
     assert "report.json" in capsys.readouterr().err
+
+
+def test_what_makes_two_evaluations_less_comparable_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {"harness": "swebench 5.0.2", "test_timeout_s": 1800, "rows_sha256": "a", "images": {"x": "1", "y": "2"}}
+    write_results(tmp_path / "one", [Verdict("a", Status.RESOLVED), Verdict("b", Status.ERROR)], facts)
+    changed = facts | {"rows_sha256": "b", "images": {"y": "3"}}
+    write_results(tmp_path / "two", [Verdict("a", Status.RESOLVED), Verdict("b", Status.RESOLVED)], changed)
+    assert main(["eval", "compare", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the environment failed 1 task of the first, counted as not resolved" in told
+    assert "not the same in both: the rows, ids of images" in told
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "compare", str(tmp_path / "none"), str(tmp_path)]) == 2
+    assert "none does not exist; expected the --output of an evaluation" in capsys.readouterr().err

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from srl_agent.config import Config
+from srl_agent.domain import Score
 from srl_agent.errors import ConfigError
-from srl_agent.held_out_tasks import held_out_tasks
+from srl_agent.held_out_tasks import held_out_tasks, share_failed, share_solved
 from srl_agent.stages import StageContext
 from srl_agent.testing import ToyDomain, byte_tokenizer
 
@@ -62,3 +63,9 @@ def test_they_begin_at_the_task_wherever_the_rlvr_stage_begins() -> None:
 
     held_out_tasks(context(Noted(), 1), set())
     assert asked == ["task"]
+
+
+def test_rollouts_whose_sandbox_failed_are_counted_apart() -> None:
+    scores = [Score(1.0, None, exact=False), Score(0.0, None, exact=False), Score(0.0, None, exact=False, fault=True)]
+    groups = [(ToyDomain().load_steps(Config(), len).held_out[0], [score]) for score in scores]
+    assert (share_solved(groups), share_failed(groups)) == pytest.approx((1 / 3, 1 / 3))

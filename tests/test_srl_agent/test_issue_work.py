@@ -12,6 +12,7 @@ from swe_rows import swe_row
 from envs.docker_engine import why_no_engine
 from srl_agent.cli import main
 from srl_agent.swe_eval.generate import PREDICTIONS
+from srl_agent.swe_eval.harness_run import held
 from srl_agent.swe_eval.predictions import write_predictions
 from srl_agent.swe_eval.records import Prediction
 
@@ -27,7 +28,7 @@ def words(tmp_path: Path) -> list[str]:
     rows.write_text(json.dumps([swe_row("a__a-1", image=ABSENT)]))
     server = ["--server", "http://127.0.0.1:9/v1", "--server-model", "m", "--retries", "0"]
     output = ["--output", str(tmp_path / "out"), "--no-scoring"]
-    return ["eval", "issues", "--rows", str(rows), "--preset", "smoke", *server, *output]
+    return ["eval", "issues", "--rows", str(rows), *server, *output]
 
 
 def test_an_absent_image_is_told_before_any_work(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +49,30 @@ def test_the_image_of_a_task_that_has_its_prediction_is_not_needed(words: list[s
     (tmp_path / "out").mkdir()
     write_predictions(tmp_path / "out" / PREDICTIONS, [Prediction("a__a-1", "m", "")])
     assert main(words) == 0
+    assert json.loads((tmp_path / "out" / "asked.json").read_text())["data"]["max_prompt_tokens"] == 10240
+
+
+def test_prompts_are_shown_alike_on_every_machine(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(words)
+    assert "preset: paper-swe (on every machine" in capsys.readouterr().out
+
+
+def test_a_folder_is_one_evaluation_s(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with held(tmp_path / "out"):
+        assert main(words) == 2
+    assert "another process works here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["-j", "0"], "-j: expected 1 or more, found 0"),
+        (["--test-timeout", "0"], "--test-timeout: expected 1 or more"),
+        (["--predictions", "gold"], "--predictions scores patches that are there, and --server makes new ones"),
+    ],
+)
+def test_options_that_cannot_be_are_named(
+    words: list[str], more: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, *more]) == 2
+    assert message in capsys.readouterr().err

@@ -114,6 +114,14 @@ def test_a_task_that_no_prompt_can_hold_ends_at_the_context(start: Open) -> None
     assert (ended(result), result.prediction.effort["steps"], result.prediction.patch) == ("context", 0, "")
 
 
+def test_a_shortened_prompt_shows_no_more_rounds_than_the_window(start: Open) -> None:
+    loud = bash("head -c 9000 /dev/zero | tr '\\0' x")
+    model = Scripted({ISSUE: [bash("echo one"), bash("echo two"), loud, SUBMIT]})
+    result = patched("agent", start, model, kit(DataConfig(context="window:2", max_prompt_tokens=1200)))
+    assert result.prediction.effort["shortened_prompts"] == 1
+    assert len(model.asked[3][0]) <= 2 + 2 * 2
+
+
 def test_a_prompt_that_a_server_refuses_ends_the_work_with_the_patch_that_exists(start: Open) -> None:
     result = patched("agent", start, Refusing([bash("echo new > new.py")]))
     assert (ended(result), result.prediction.effort["steps"]) == ("context", 1)
@@ -239,6 +247,13 @@ def test_work_without_an_action_leaves_a_record_and_no_episode(start: Open, tmp_
     keep(tmp_path, patched("agent", start, ["no call"] * 9))
     assert (tmp_path / "records" / f"{TASK.instance_id}.json").is_file()
     assert gather(tmp_path, {}) == 0
+
+
+def test_of_two_attempts_the_later_is_kept(start: Open, tmp_path: Path) -> None:
+    keep(tmp_path, patched("agent", start, [bash("ls"), SUBMIT]))
+    keep(tmp_path, patched("agent", start, ["no call"] * 9))
+    assert gather(tmp_path, {}) == 0
+    assert list((tmp_path / "atif").iterdir()) == []
 
 
 def test_ids_of_any_signs_name_files_in_the_folder(start: Open, tmp_path: Path) -> None:

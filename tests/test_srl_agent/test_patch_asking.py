@@ -80,6 +80,24 @@ def test_a_server_is_asked_one_prompt_a_request() -> None:
     assert [len(prompts) for prompts in model.asked] == [1] * 6
 
 
+def test_a_server_is_asked_by_no_more_threads_than_it_takes() -> None:
+    pairs, lock, inside, most = threading.Barrier(2), threading.Lock(), 0, 0
+
+    class Counting(Scripted):
+        def __call__(self, *arguments: Any) -> Any:
+            nonlocal inside, most
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            pairs.wait(60)  # two are let in, and no third
+            with lock:
+                inside -= 1
+            return super().__call__(*arguments)
+
+    played(Asking(Counting(scripts(), threads=2), 0), {"a": 1, "b": 1, "c": 1, "d": 1})
+    assert most == 2
+
+
 def test_seeds_depend_on_the_task_and_the_turn_alone() -> None:
     model = Scripted(scripts(), 8, threads=False)
     played(Asking(model, 7, patience=60), dict.fromkeys(NAMES, 2))

@@ -115,6 +115,11 @@ def test_comments_and_blanks_do_not_divide_the_votes() -> None:
     assert most_frequent([Edited({"a.py": text}, ()) for text in texts]) == 1
 
 
+def test_a_directive_of_c_is_no_comment() -> None:
+    texts = [b"#define X 1\n", b"#define X 2\n", b"#define X 2\n"]
+    assert most_frequent([Edited({"a.h": text}, ()) for text in texts]) == 1
+
+
 def count(text: str) -> int:
     return -(-len(text) // 4)
 

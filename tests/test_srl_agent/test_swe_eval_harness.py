@@ -171,11 +171,14 @@ def test_a_prediction_in_the_place_of_the_hidden_tests_resolves_nothing(
 
 
 def test_names_of_tests_in_a_form_that_the_harness_does_not_read_are_scored(
-    task: Callable[..., Task], tmp_path: Path
+    task: Callable[..., Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "another")  # of the user's, which is not the engine that is scored on
     tasks = [task("literal", FAIL_TO_PASS="['test_adding.py::test_add']", PASS_TO_PASS="")]
     (verdict,) = score(tasks, predicted(tasks, RIGHT), settings(tmp_path))
     assert verdict.status is Status.RESOLVED
+    (log,) = tmp_path.glob("logs/*/*/*/*/run_instance.log")
+    assert "removed successfully" in log.read_text()
 
 
 def test_tests_that_run_out_of_time_are_unresolved(task: Callable[..., Task], tmp_path: Path) -> None:
@@ -253,7 +256,7 @@ def test_an_engine_from_which_a_patch_may_reach_the_host_is_refused(task: Callab
 
 def test_a_folder_is_one_scorers(task: Callable[..., Task], tmp_path: Path) -> None:
     tasks = [task("second")]
-    with held(tmp_path), pytest.raises(ScoreError, match="another process scores here"):
+    with held(tmp_path), pytest.raises(ScoreError, match="another process works here"):
         score(tasks, predicted(tasks, RIGHT), settings(tmp_path))
 
 

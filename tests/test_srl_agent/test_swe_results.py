@@ -7,7 +7,7 @@ import pytest
 from srl_agent.intervals import mcnemar, paired_difference, wilson
 from srl_agent.swe_eval.compare import compare
 from srl_agent.swe_eval.records import Prediction, Status, Task, Verdict
-from srl_agent.swe_eval.results import summarise, table
+from srl_agent.swe_eval.results import outcomes, summarise, table
 
 
 def task(name: str, repo: str = "a/a", difficulty: str = "") -> Task:
@@ -84,8 +84,33 @@ def test_effort_is_of_the_predictions_that_say_it() -> None:
     assert effort == {"predictions": 3, "ended": {"submit": 1}, "steps": {"mean": 3.5, "median": 3.5}}
 
 
+def test_an_effort_of_another_agent_s_form_is_left_out() -> None:
+    some = [
+        Prediction("a", "m", "p", {"steps": "many", "seconds": None, "ended": 3}),
+        Prediction("b", "m", "p", {"steps": 5}),
+    ]
+    effort = summarise([task("a"), task("b")], {one.instance_id: one for one in some}, {})["effort"]
+    assert effort == {"predictions": 2, "ended": {"3": 1}, "steps": {"mean": 5, "median": 5}}
+
+
+def test_time_outs_are_counted_among_the_unresolved() -> None:
+    late = {"a": Verdict("a", Status.UNRESOLVED, timed_out=True), "b": Verdict("b", Status.UNRESOLVED)}
+    assert summarise([task("a"), task("b")], {}, late)["timed_out"] == 1
+
+
+def test_whether_a_task_is_resolved_is_not_known_where_its_environment_failed() -> None:
+    found = outcomes(verdicts(a=Status.RESOLVED, b=Status.FLAGGED, c=Status.ERROR, d=Status.EMPTY))
+    assert found == {"a": True, "b": False, "d": False}
+
+
 def test_two_evaluations_are_compared_on_what_both_have() -> None:
     yes, no = Status.RESOLVED, Status.UNRESOLVED
     found = compare(verdicts(a=yes, b=yes, c=no, d=no, e=yes), verdicts(a=yes, b=no, c=yes, d=Status.EMPTY, f=yes))
     assert (found.both, found.only_first, found.only_second, found.neither) == (("a",), ("b",), ("c",), ("d",))
     assert (found.apart, found.difference, found.p_value) == (("e", "f"), 0, 1)
+
+
+def test_tasks_whose_environment_failed_are_counted_for_each_side() -> None:
+    error, yes = Status.ERROR, Status.RESOLVED
+    found = compare(verdicts(a=error, b=yes, c=error), verdicts(a=yes, b=yes, d=error))
+    assert (found.failed_first, found.failed_second) == (1, 0)

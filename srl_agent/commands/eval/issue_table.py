@@ -17,6 +17,11 @@ def print_summary(console: Any, summary: Mapping[str, Any]) -> None:
     say(console, f"of {summary['tasks']}: {counts}")
     if summary["flagged_but_resolved"]:
         say(console, f"{summary['flagged_but_resolved']} that touch test configuration would be resolved otherwise")
+    if summary["timed_out"]:
+        say(
+            console,
+            f"of the unresolved, {summary['timed_out']} whose tests ran out of time (--test-timeout, or fewer -j)",
+        )
     effort = summary["effort"]
     known = [f"{name.replace('_', ' ')} {effort[name]['mean']:.1f}" for name in EFFORTS if name in effort]
     if known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,15 +19,16 @@ from srl_agent.commands.eval.issue_work import Made, Plan, make_predictions, pla
 from srl_agent.errors import ConfigError
 from srl_agent.patchers.keep import EPISODES, gather
 from srl_agent.run_dir import digest, provenance
+from srl_agent.swe_eval.generate import PREDICTIONS
 from srl_agent.swe_eval.harness import Watcher, score
-from srl_agent.swe_eval.harness_engine import find_engine, known_images
-from srl_agent.swe_eval.harness_run import Settings
+from srl_agent.swe_eval.harness_engine import HarnessEngine, find_engine, known_images
+from srl_agent.swe_eval.harness_run import Settings, held
 from srl_agent.swe_eval.old_rows import check_columns, complete
 from srl_agent.swe_eval.predictions import by_task, gold_predictions, prediction_digest, read_predictions
 from srl_agent.swe_eval.records import Prediction, Status, Verdict
-from srl_agent.swe_eval.results import summarise
+from srl_agent.swe_eval.results import outcomes, summarise
 from srl_agent.swe_eval.rows import TaskSet, read_tasks, select
-from srl_agent.swe_eval.stored import write_results
+from srl_agent.swe_eval.stored import SUMMARY, VERDICTS, write_results
 from srl_agent.wording import plural
 
 Say = Callable[[str], None]
@@ -42,6 +44,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     def tell(line: str) -> None:
         say(console, line)
 
+    _check_options(args)
     every = read_tasks(args.rows or args.eval_command)
     tasks = _chosen(args, every)
     source = _read(args, tasks) if args.predictions else plan_work(args, resolve)
@@ -49,26 +52,45 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
     tell(f"directory: {folder}")
     engine = None if args.no_scoring else find_engine(args.docker_host, args.unsafe_daemon, tell)
-    made = (
-        make_predictions(source, tasks, folder, args.jobs, args.pull, tell)
-        if isinstance(source, Plan)
-        else _given(args, tasks, source, folder, tell)
-    )
-    if engine is None:
-        tell(f"wrote {folder / 'preds.jsonl'}: {plural(len(made.predictions), 'prediction')}; not scored, as asked")
-        return UNFINISHED if made.failed else 0
-    scored = _score(args, tasks, made, engine.docker_host, folder, tell)
+    with held(folder):
+        made = (
+            make_predictions(source, tasks, folder, args.jobs, args.pull, tell)
+            if isinstance(source, Plan)
+            else _given(args, tasks, source, folder, console)
+        )
+        if engine is None:
+            tell(f"{plural(len(made.predictions), 'prediction')} in {folder / PREDICTIONS}; not scored, as asked")
+            return UNFINISHED if made.failed else 0
+        return _finish(args, tasks, made, engine, folder, console)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """ConfigError for options that cannot be, or of which one is without effect beside another."""
+    for option, value in (("-j", args.jobs), ("--test-timeout", args.test_timeout)):
+        if value < 1:
+            raise ConfigError(f"{option}: expected 1 or more, found {value}")
+    if args.predictions and args.server:
+        raise ConfigError("--predictions scores patches that are there, and --server makes new ones; leave one out")
+    if args.predictions and args.no_scoring:
+        raise ConfigError("--no-scoring leaves nothing to do with --predictions; leave one of them out")
+
+
+def _finish(
+    args: argparse.Namespace, tasks: TaskSet, made: Made, engine: HarnessEngine, folder: Path, console: Any
+) -> int:
+    """Score what was made, write what came of it, and print; the exit status."""
+    scored = _score(args, tasks, made, engine.docker_host, folder, lambda line: say(console, line))
     summary = {
         **summarise(tasks.tasks, made.predictions, scored),
         **_facts(args, tasks, made.facts, known_images(engine, tasks.tasks)),
     }
     write_results(folder, [scored[task.instance_id] for task in tasks.tasks], summary)
     if (folder / EPISODES).is_dir():
-        gather(folder, {name: verdict.status is Status.RESOLVED for name, verdict in scored.items()})
+        gather(folder, outcomes(scored))
     print_summary(console, summary)
-    tell(f"wrote {folder / 'summary.json'}, verdicts.jsonl and the predictions")
+    say(console, f"wrote {folder / SUMMARY} and {VERDICTS}")
     if summary["counts"][str(Status.ERROR)]:
-        warn(console, "the environment failed for some tasks, see verdicts.jsonl; the same command tries those again")
+        warn(console, f"the environment failed for some tasks, see {VERDICTS}; the same command tries those again")
         return UNFINISHED
     return 0
 
@@ -113,7 +135,7 @@ def _read(args: argparse.Namespace, tasks: TaskSet) -> Given:
     return Given(every, {"predictions": digest(sorted(map(prediction_digest, every)))})
 
 
-def _given(args: argparse.Namespace, tasks: TaskSet, given: Given, folder: Path, tell: Say) -> Made:
+def _given(args: argparse.Namespace, tasks: TaskSet, given: Given, folder: Path, console: Any) -> Made:
     """Those of them that are for these tasks. ConfigError where none is."""
     every = given.predictions
     found, others = by_task(tasks.tasks, every)
@@ -122,11 +144,19 @@ def _given(args: argparse.Namespace, tasks: TaskSet, given: Given, folder: Path,
             f"--predictions: none of the {len(every)} in {args.predictions} is for these tasks; first: "
             f"{every[0].instance_id if every else 'none'}"
         )
-    if others:
-        tell(f"{plural(len(others), 'prediction')} for other tasks left alone: {', '.join(others[:3])}")
+    unknown = sorted(set(others) - set(tasks.left_out))
+    if len(others) > len(unknown):
+        say(console, f"{plural(len(others) - len(unknown), 'prediction')} for tasks that were not chosen, left alone")
+    if unknown:
+        known = [task.instance_id for task in tasks.tasks] + list(tasks.left_out)
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        warn(
+            console, f"{plural(len(unknown), 'prediction')} for no task of {tasks.name}: {', '.join(unknown[:3])}{hint}"
+        )
     settle(folder, given.facts)
-    models = sorted({one.model for one in found.values()})
-    return Made(found, {}, {"model": ", ".join(models), "predictions_from": str(args.predictions)})
+    models = ", ".join(sorted({one.model for one in found.values()}))
+    return Made(found, {}, {"model": models, "predictions_from": str(args.predictions), "unknown_ids": unknown})
 
 
 def _facts(

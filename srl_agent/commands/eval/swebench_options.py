@@ -17,7 +17,7 @@ def add_issues(parser: argparse.ArgumentParser, name: str) -> None:
         "of the work are --options.KEY VALUE, such as --options.max_steps 30."
     )
     add_settings(parser, "score on", domain=False)
-    parser.set_defaults(domain="swe", goes_on=SAME_COMMAND)
+    parser.set_defaults(domain="swe", goes_on=SAME_COMMAND, usual_preset="paper-swe")
     rows = "rows on this machine (JSON, JSONL, parquet), or a hub's owner/name:split"
     parser.add_argument("--rows", metavar="PATH", required=name == "issues", help=rows)
     old = "completes rows from before swebench 5 by its tables: pip download --no-deps 'swebench>=4.1,<5'"
