@@ -15,6 +15,7 @@ import srl_agent
 from envs.errors import SandboxError
 from srl_agent.commands.settings import add_settings
 from srl_agent.errors import ConfigError, SrlError
+from srl_agent.signals import ended_by_sigterm
 from trajectories.errors import ParseError
 
 if TYPE_CHECKING:
@@ -236,7 +237,8 @@ def _eval(args: argparse.Namespace, rest: list[str]) -> int:
         _check_paths(config.data.path, str(args.output or ""))
         return config, why
 
-    return evaluation.run(args, resolve)
+    with ended_by_sigterm():  # sandboxes are closed, and what was made is kept
+        return evaluation.run(args, resolve)
 
 
 def _check_server(server: str | None, overrides: Sequence[tuple[str, str]]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
+
+from srl_agent.signals import ended_by_sigterm
 
 if TYPE_CHECKING:
     from envs.places import Places
@@ -159,15 +160,9 @@ class Records:
 
 def until_interrupted(command: Callable[[], int]) -> int:
     """Run a command; Ctrl-C or SIGTERM interrupts its jobs in their commands, closes their sandboxes and ends it."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        return command()
+        with ended_by_sigterm():
+            return command()
     except KeyboardInterrupt:
         print("\nsrl-agent: interrupted; the sandboxes are closed, and finished records are in --json", file=sys.stderr)
         return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
