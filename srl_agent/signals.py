@@ -1,4 +1,4 @@
-"""SIGTERM, which schedulers, `timeout` and service managers send, taken as Ctrl-C is: what runs is closed, then it ends."""
+"""SIGTERM, which schedulers, `timeout` and service managers send, taken as Ctrl-C is."""
 
 from __future__ import annotations
 

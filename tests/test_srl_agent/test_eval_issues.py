@@ -20,6 +20,7 @@ from needs import need
 
 from envs import harness_daemon
 from envs.base import find_backend
+from envs.hygiene import docker_leftovers
 from srl_agent.cli import main
 from srl_agent.output_format import format_output
 from trajectories.records import Action
@@ -170,3 +171,21 @@ def test_killed_while_working_and_while_scoring_it_goes_on_to_the_same_table(tas
     assert not [name for name in made if any(known[name] in text for text in texts)], "worked on twice"
     left = docker(harness_daemon.socket(), "ps", "-aq").stdout.split()
     assert left == [], "containers were left"
+
+
+def test_sigterm_closes_the_sandboxes_and_keeps_what_was_made(tasks: Path, tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        reply = scripted(body)
+        return reply if "ls" not in str(reply.body) else completion(call("I wait.", ("command", "sleep 1000")))
+
+    with endpoint(answer) as server:
+        words = [*options(tasks, server.url, tmp_path / "ended"), "--no-scoring", "--options.command_seconds", "2000"]
+        process = subprocess.Popen([sys.executable, "-m", "srl_agent", *words], stdout=subprocess.DEVNULL)
+        while len(server.requests) < 5:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(120) == 130
+    made = (tmp_path / "ended" / "preds.jsonl").read_text().splitlines()
+    assert {json.loads(line)["instance_id"] for line in made} <= set(SOLVED)
+    assert not [one for one in docker_leftovers() if one.owner and one.owner.pid == process.pid]
