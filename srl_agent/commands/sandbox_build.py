@@ -36,6 +36,12 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build; the exit status. SandboxError with the end of the build's log; ConfigError for options that do not fit."""
     given = [f"--{name}" for name in OF_INSTANCE if getattr(args, name) is not None]
+    from srl_agent.swe_eval.rows import ID
+
+    if args.instance and not ID.fullmatch(args.instance):
+        raise ConfigError(
+            f"--instance: '{args.instance}' is no id of an instance; expected such as pallets__flask-5014"
+        )
     if given and not args.instance:
         raise ConfigError(f"{', '.join(given)}: for an instance's image only; give --instance ID in place of --image")
     print(f"building {args.image or args.instance} of {args.source} on {args.base}", flush=True)

@@ -16,9 +16,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("daemon", help="the hardened engine for scoring: start, stop, status, bring images")
     actions = parser.add_subparsers(dest="daemon_command", metavar="COMMAND", required=True)
     start = actions.add_parser("start", help="start it (root); bounds are of all its containers together")
-    start.add_argument("--memory", type=int, default=0, metavar="MB", help="default: 3/4 of the machine's")
-    start.add_argument("--pids", type=int, default=0, metavar="N", help="default: 4096")
-    start.add_argument("--cpus", type=float, default=0, metavar="N", help="default: all")
+    start.add_argument("--memory", type=int, metavar="MB", help="default: 3/4 of the machine's")
+    start.add_argument("--pids", type=int, metavar="N", help="default: 4096")
+    start.add_argument("--cpus", type=float, metavar="N", help="default: all")
     start.add_argument(
         "--disk", type=int, default=-1, metavar="MB", help="default: half of what is free, 32 GB at most"
     )
@@ -41,7 +41,7 @@ def _start(args: argparse.Namespace) -> int:
         print("it runs already, with the bounds that it was started with")
     else:
         asked = {"memory_mb": args.memory, "pids": args.pids, "cpus": args.cpus}
-        limits = replace(default_limits(), **{name: value for name, value in asked.items() if value})
+        limits = replace(default_limits(), **{name: value for name, value in asked.items() if value is not None})
         limits = limits if args.disk < 0 else replace(limits, disk_mb=args.disk)
         print(f"starting: {limits.memory_mb} MB of memory, {limits.pids} processes, {limits.cpus:g} cores, no network")
         start(limits)

@@ -31,7 +31,10 @@ def settled(settings: PatchConfig, data: DataConfig) -> tuple[PatchConfig, str]:
     if "framing" in settings.model_fields_set:
         return settings, "framing: as given"
     if not data.path:
-        return settings, "framing: the bare issue, as in the bundled set (no data.path names other episodes)"
+        return settings, (
+            "framing: the bare issue, as in the bundled set (no data.path names other episodes); a model that was not "
+            f"trained on them may want --options.framing 'The repository is in {ROOT}. {ISSUE}'"
+        )
     if data.path == "-":
         raise ConfigError(f"data.path: the framing of the issue is in the episodes, not on standard input; {OPTION}")
     framing, line = framing_of(read_data(data)[0], data.path)

@@ -18,9 +18,7 @@ from trajectories.store import write_atomically
 NAMES = ("preds.json", "all_preds.jsonl", "predictions.json", "predictions.jsonl", "output.jsonl")
 """What folders of predictions hold them in: mini-swe-agent and SWE-agent 1, submissions to SWE-bench, others,
 OpenHands."""
-_FORM = (
-    "expected instance_id, model_name_or_path and model_patch, a line or list item each, or an object by instance_id"
-)
+_FORM = "expected instance_id, model_name_or_path and model_patch: a line or list item each, or such objects by id"
 
 
 def read_predictions(name: Path | str) -> list[Prediction]:
@@ -57,6 +55,8 @@ def _row_predictions(row: Row | ParseError, where: Where) -> Iterator[Prediction
     try:
         if isinstance(row, ParseError):
             raise row
+        if "resolved_ids" in row:
+            raise ParseError("this is a report of the harness, which `srl-agent eval report` shows")
         if "instance_id" in row or not row or not all(isinstance(value, dict) for value in row.values()):
             yield _prediction(row)
         else:

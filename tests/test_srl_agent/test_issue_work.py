@@ -76,3 +76,18 @@ def test_options_that_cannot_be_are_named(
 ) -> None:
     assert main([*words, *more]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_server_may_have_another_address_when_the_work_goes_on(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write_predictions(tmp_path / "out" / PREDICTIONS, [Prediction("a__a-1", "m", "")])
+    assert main(words) == 0
+    assert main([word.replace(":9/v1", ":10/v1") for word in words]) == 0
+
+
+def test_settings_beside_predictions_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps([swe_row("a__a-1")]))
+    words = ["eval", "issues", "--rows", str(rows), "--predictions", "gold", "--output", str(tmp_path / "out")]
+    assert main([*words, "--options.max_step", "3"]) == 2
+    assert "max_step" in capsys.readouterr().err

@@ -130,3 +130,8 @@ def test_images_are_brought_only_to_an_engine_that_runs(command: Command) -> Non
 def test_a_build_says_what_is_wrong_with_it(command: Command, tmp_path: Path, words: list[str], message: str) -> None:
     status, _, errors = command("build", str(tmp_path), *words)
     assert status != 0 and message in errors
+
+
+def test_a_name_that_no_instance_has_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "build", ".", "--instance", "x/y"]) == 2
+    assert "--instance: 'x/y' is no id of an instance" in capsys.readouterr().err

@@ -177,3 +177,9 @@ def test_a_digest_is_that_of_task_and_patch_alone() -> None:
     assert prediction_digest(one) == prediction_digest(Prediction("a__b-1", "other", "--- a/x\n", {"steps": 1}))
     assert prediction_digest(one) != prediction_digest(Prediction("a__b-2", "m", "--- a/x\n"))
     assert prediction_digest(one) != prediction_digest(Prediction("a__b-1", "m", "--- a/x\r\n"))
+
+
+def test_a_report_of_the_harness_is_told_from_predictions(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"total_instances": 1, "resolved_ids": ["a__b-1"]}))
+    with pytest.raises(ParseError, match="a report of the harness, which `srl-agent eval report` shows"):
+        read_predictions(tmp_path / "report.json")

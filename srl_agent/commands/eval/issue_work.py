@@ -95,7 +95,7 @@ def make_predictions(plan: Plan, tasks: TaskSet, folder: Path, jobs: int, pull: 
         say(f"{task.instance_id}: {how} ({done} worked on)")
 
     made = generate(tasks.tasks, work, folder, jobs, tell)
-    return Made(made.predictions, made.failed, plan.facts)
+    return Made(made.predictions, made.failed, {**plan.facts, "engine": plan.engine.facts["engine"]})
 
 
 def _longest_prompt(patcher: str, config: Config, settings: PatchConfig) -> int:
@@ -107,6 +107,8 @@ def _facts(
 ) -> dict[str, Any]:
     """See `Plan.facts`."""
     kept: dict[str, Any] = {name: engine.facts[name] for name in ("engine", "model", "request") if name in engine.facts}
+    if args.server:  # a job that goes on has its server on another host or port
+        kept["engine"] = "server"
     drawn = {"temperature": sampling.temperature, "max_tokens": sampling.max_tokens, "seed": config.seed}
     data = {name: getattr(config.data, name) for name in ("context", "max_prompt_tokens", "max_observation_chars")}
     return {
@@ -118,6 +120,7 @@ def _facts(
 def _backend(wanted: str, left: Sequence[Task], pull: bool, say: Say) -> Backend:
     """Where the sandboxes run. ConfigError, before any work, where images are not here and not to be pulled."""
     name, backend, why = choose_backend("docker" if wanted == "auto" else wanted)
+    why = "tasks have images" if wanted == "auto" else why
     say(f"sandbox: {name} ({why}); {backend.isolation()}")
     if not isinstance(backend, DockerBackend):
         return backend

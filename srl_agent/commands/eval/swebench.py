@@ -16,8 +16,10 @@ from srl_agent.commands.data.console import open_console, say, warn
 from srl_agent.commands.eval import Resolve
 from srl_agent.commands.eval.issue_table import print_summary
 from srl_agent.commands.eval.issue_work import Made, Plan, make_predictions, plan_work
+from srl_agent.config_load import read_options
 from srl_agent.errors import ConfigError
 from srl_agent.patchers.keep import EPISODES, gather
+from srl_agent.patchers.settings import PatchConfig
 from srl_agent.run_dir import digest, provenance
 from srl_agent.swe_eval.generate import PREDICTIONS
 from srl_agent.swe_eval.harness import Watcher, score
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace, resolve: Resolve) -> int:
     _check_options(args)
     every = read_tasks(args.rows or args.eval_command)
     tasks = _chosen(args, every)
-    source = _read(args, tasks) if args.predictions else plan_work(args, resolve)
+    source = _read(args, tasks, resolve) if args.predictions else plan_work(args, resolve)
     folder = args.output or default_folder(args.eval_command, {"rows": every.digest, **source.facts})
     tell(f"{tasks.name}: {plural(len(tasks.tasks), 'task')} of {len(tasks.tasks) + len(tasks.left_out)}")
     tell(f"directory: {folder}")
@@ -112,9 +114,13 @@ def _score(
         folder / "harness", args.jobs, args.test_timeout, docker_host=docker_host, pull=args.pull,
         unsafe_daemon=args.unsafe_daemon,
     )  # fmt: skip
-    watcher = Watcher(lambda verdict: tell(f"{verdict.instance_id}: {verdict.status} {verdict.detail}".rstrip()), tell)
+
+    def told(verdict: Verdict) -> None:
+        if verdict.status is not Status.MISSING:
+            tell(f"{verdict.instance_id}: {verdict.status} {verdict.detail}".rstrip())
+
     left = [task for task in tasks.tasks if task.instance_id not in made.failed]
-    scored = {verdict.instance_id: verdict for verdict in score(left, made.predictions, settings, watcher)}
+    scored = {verdict.instance_id: verdict for verdict in score(left, made.predictions, settings, Watcher(told, tell))}
     return scored | {name: Verdict(name, Status.ERROR, why) for name, why in made.failed.items()}
 
 
@@ -127,8 +133,9 @@ class Given:
     """Tells them from others."""
 
 
-def _read(args: argparse.Namespace, tasks: TaskSet) -> Given:
-    """The predictions of others, or the tasks' own fixes for `gold`."""
+def _read(args: argparse.Namespace, tasks: TaskSet, resolve: Resolve) -> Given:
+    """The predictions of others, or the tasks' own fixes for `gold`; settings are of no use then, but right."""
+    read_options(resolve()[0], PatchConfig)
     if args.predictions == GOLD:
         return Given(tuple(gold_predictions(tasks.tasks)), {"predictions": GOLD})
     every = tuple(read_predictions(args.predictions))
@@ -144,6 +151,8 @@ def _given(args: argparse.Namespace, tasks: TaskSet, given: Given, folder: Path,
             f"--predictions: none of the {len(every)} in {args.predictions} is for these tasks; first: "
             f"{every[0].instance_id if every else 'none'}"
         )
+    if len(found) < len(tasks.tasks):
+        say(console, f"{len(tasks.tasks) - len(found)} of {plural(len(tasks.tasks), 'task')} without a prediction")
     unknown = sorted(set(others) - set(tasks.left_out))
     if len(others) > len(unknown):
         say(console, f"{plural(len(others) - len(unknown), 'prediction')} for tasks that were not chosen, left alone")
