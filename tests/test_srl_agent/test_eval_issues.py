@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -174,18 +175,22 @@ def test_killed_while_working_and_while_scoring_it_goes_on_to_the_same_table(tas
 
 
 def test_sigterm_closes_the_sandboxes_and_keeps_what_was_made(tasks: Path, tmp_path: Path) -> None:
+    waiting = threading.Semaphore(0)
+
     def answer(body: dict[str, Any]) -> Reply:
-        reply = scripted(body)
-        return reply if "ls" not in str(reply.body) else completion(call("I wait.", ("command", "sleep 1000")))
+        said = "\n".join(message["content"] for message in body["messages"])
+        if "partition_all" in said:
+            return scripted(body)
+        waiting.release()
+        return completion(call("I wait.", ("command", "sleep 1000")))
 
     with endpoint(answer) as server:
         words = [*options(tasks, server.url, tmp_path / "ended"), "--no-scoring", "--options.command_seconds", "2000"]
         process = subprocess.Popen([sys.executable, "-m", "srl_agent", *words], stdout=subprocess.DEVNULL)
-        while len(server.requests) < 5:
-            assert process.poll() is None
-            time.sleep(0.05)
+        assert waiting.acquire(timeout=120) and waiting.acquire(timeout=120)
         process.terminate()
         assert process.wait(120) == 130
-    made = (tmp_path / "ended" / "preds.jsonl").read_text().splitlines()
-    assert {json.loads(line)["instance_id"] for line in made} <= set(SOLVED)
+    made = tmp_path / "ended" / "preds.jsonl"
+    lines = made.read_text().splitlines() if made.is_file() else []
+    assert {json.loads(line)["instance_id"] for line in lines} <= {"mini__toolz-partition"}
     assert not [one for one in docker_leftovers() if one.owner and one.owner.pid == process.pid]
