@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 METHODS = ("TRL", "ours")
-PARTS = ("time/rollout", "time/reward", "time/loss", "time/other")
+PARTS = ("time/rollout", "time/sync", "time/reward", "time/loss", "time/other")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -25,6 +25,15 @@ class Stopwatch:
             took = time.perf_counter() - started
             self.seconds[name] += took - self._inner
             self._inner = outer + took
+
+    def timing(self, name: str, function: Callable[[], None]) -> Callable[[], None]:
+        """The function, each of its calls counted under the name."""
+
+        def timed() -> None:
+            with self(name):
+                function()
+
+        return timed
 
     def lap(self) -> dict[str, float]:
         """The seconds since the last lap."""

@@ -58,6 +58,9 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         super().__init__(reward_funcs=reward, **trl)
         reward.ends.update(self.eos_token_ids)
         self._buffered_inputs: list[Batch] | None = None
+        if self.args.use_vllm:
+            generation = self.vllm_generation
+            generation.sync_weights = self.watch.timing("sync", generation.sync_weights)
         self.colocated = self._colocated_vllm()
         self.use_vllm = self.args.use_vllm or self.colocated is not None  # TRL then corrects for the engine's rounding
         self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
@@ -69,7 +72,9 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
             return None
         if self.args.use_vllm:
             return VllmEngine(self.vllm_generation.llm, self.vllm_generation.sync_weights, counts)
-        return engine_on_cpu(self.model, self.settings, self.settings.output_tokens(self.stage), counts)
+        engine = engine_on_cpu(self.model, self.settings, self.settings.output_tokens(self.stage), counts)
+        engine.hand_over = self.watch.timing("sync", engine.hand_over)
+        return engine
 
     def get_train_dataloader(self) -> Any:
         """A loader of empty batches, one a micro-batch of the whole run: `_prepare_inputs` draws the rows itself."""
@@ -194,7 +199,7 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def __init__(self, *, config: Config, **trl: Any) -> None:
         super().__init__(**trl)
-        self.settings, self.evaluated, self.stands_on = config, NEVER, ""
+        self.settings, self.evaluated, self.stands_on, self.watch = config, NEVER, "", Stopwatch()
         self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
         self.remove_callback(PrinterCallback)
 
@@ -227,8 +232,11 @@ def sample_with(
         else unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather)
     )
     with policy as model, trainer.accelerator.autocast():
+        if trainer._sampling_copy:
+            with trainer.watch("sync"):
+                model = trainer._sampling_copy.refreshed(model)
         return sample_groups(
-            trainer._sampling_copy.refreshed(model) if trainer._sampling_copy else model,
+            model,
             prompts,
             rollouts,
             temperature=temperature,

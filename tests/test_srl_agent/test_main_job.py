@@ -90,6 +90,15 @@ def test_the_run_directory_holds_everything(finished: tuple[Path, str]) -> None:
     assert all(output["reward"] == -1.0 for group in groups for output in group["outputs"])
 
 
+def test_the_parts_of_a_step_are_timed(finished: tuple[Path, str]) -> None:
+    run, output = finished
+    row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    copied = {"time/sync"} if "bfloat16" in output else set()  # in float32 the policy itself samples
+    parts = {name: seconds for name, seconds in row.items() if name.startswith("time/")}
+    assert set(parts) == {"time/rollout", "time/reward", "time/loss", "time/other"} | copied
+    assert all(seconds > 0 for seconds in parts.values())
+
+
 def test_the_checkpoint_is_in_hugging_face_layout(finished: tuple[Path, str]) -> None:
     folder = finished[0] / "srl" / "checkpoint-1"
     assert AutoConfig.from_pretrained(folder).model_type == "llama"
