@@ -66,7 +66,8 @@ def read_edits(output: str) -> tuple[list[Edit], list[Report]]:
     path, place = "", 0
     while place < len(lines):
         heading = PATH.fullmatch(lines[place])
-        path = heading["path"] if heading else path
+        if heading and (not path or "." in heading["path"] or "/" in heading["path"]):  # no title such as `## Fix`
+            path = heading["path"]
         if not SEARCH.fullmatch(lines[place]):
             place += 1
             continue

@@ -101,6 +101,12 @@ def test_edits_are_found_in_prose_and_fences_behind_the_thought() -> None:
     assert reports == []
 
 
+def test_a_title_between_path_and_block_is_no_path() -> None:
+    block = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n"
+    edits, reports = read_edits(f"## Plan\n### a.py\n## Fix\n{block}### Makefile\n### lib/b.py\n{block}")
+    assert ([edit.path for edit in edits], reports) == (["a.py", "lib/b.py"], [])
+
+
 @pytest.mark.parametrize(
     ("output", "why"),
     [
