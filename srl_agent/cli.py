@@ -92,6 +92,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="PATH", help="expert episodes: file, folder, glob, owner/name:split or -; sets data.path"
     )
     parser.add_argument("--stages", metavar="sft,srl,rlvr", help="training methods in order, one or more; sets stages")
+    parser.add_argument("--seed", metavar="N", help="of sampling and of the order of the steps; sets seed")
     parser.add_argument("--output", metavar="DIR", help="the run directory; sets output")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print choices and the whole resolved tree, then stop")
@@ -102,13 +103,17 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="print what the settings mean, with values, and stop: all, a section or a key; --preset gives its own",
     )
-    parser.set_defaults(command=_train, goes_on="train --resume DIR")
+    parser.set_defaults(command=_train)
 
 
 def _train(args: argparse.Namespace, rest: list[str]) -> int:
+    if args.settings is None and os.environ.get("RANK", "0") == "0":  # of several processes one talks
+        print("srl-agent train: loading libraries, which takes some seconds", flush=True)
     from srl_agent.config_load import check_resumed, load_config
+    from srl_agent.run_dir import check_untaken
 
     overrides = _overrides(args, rest, {"data.path": args.data, "output": args.output})
+    overrides += [("seed", args.seed)] if args.seed else []
     if args.stages is not None:
         overrides.append(("stages", f"[{args.stages}]"))
     if args.settings is not None:
@@ -124,6 +129,8 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     else:
         config, why = _resolve(args, overrides)
     _check_paths(config.data.path, config.output)
+    if not args.resume:
+        check_untaken(config.output)
     from srl_agent.commands import train
 
     return train.run(config, resume=args.resume, dry_run=args.dry_run, why=why)
@@ -140,10 +147,12 @@ def _overrides(args: argparse.Namespace, rest: list[str], own: Mapping[str, str 
 
 def _resolve(args: argparse.Namespace, overrides: list[tuple[str, str]]) -> tuple[Config, list[str]]:
     """The configuration, with the preset that suits the machine where none is named, and why it does."""
-    from srl_agent.config_load import choose_preset, load_config, read_yaml
+    from srl_agent.config_load import check_values, load_config, read_yaml
+    from srl_agent.presets import choose_preset
 
     file, preset, why = args.config, args.preset, []
     if not preset and not _names_preset(file, overrides):
+        check_values(file=file, overrides=overrides, domain=args.domain or "")  # torch, asked below, takes its time
         has_data = any(key == "data.path" for key, _ in overrides) or bool(file and "data" in read_yaml(file))
         if usual := getattr(args, "usual_preset", ""):
             preset, reason = usual, "on every machine: a score depends on how prompts are shown; --preset takes another"

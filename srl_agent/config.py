@@ -179,8 +179,9 @@ class Config(Section):
         for stage, section in (("srl", self.srl), ("rlvr", self.rlvr)):
             if section.prompts_per_step % section.micro_batch_prompts:
                 raise ValueError(
-                    f"{stage}.prompts_per_step must be a multiple of {stage}.micro_batch_prompts "
-                    f"({section.prompts_per_step} and {section.micro_batch_prompts} given)"
+                    f"{stage}.prompts_per_step must be a multiple of {stage}.micro_batch_prompts, the groups of one "
+                    f"forward pass, for which 1 always does ({section.prompts_per_step} and "
+                    f"{section.micro_batch_prompts} given)"
                 )
         if self.rlvr.max_rollout_tokens < self.rlvr.max_completion_tokens + (self.rlvr.max_turns > 1):
             raise ValueError(

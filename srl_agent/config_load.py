@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,30 +19,6 @@ from srl_agent.presets import preset_names
 Tree = dict[str, Any]
 Override = tuple[str, str]
 """A dotted key and its value as text, which is read as YAML."""
-
-
-FULL_SIZE_GB = 70
-"""Accelerator memory from which the paper's 7 B models are the default: bfloat16 weights alone take 15 GB, full
-fine-tuning in float32 with Adam 16 bytes a parameter, which several such devices or offloading hold."""
-
-
-ONE_DEVICE_GB, UNQUANTISED_GB = 20, 40
-"""Accelerator memory from which `single-gpu` is the default: adapters on 4-bit weights of 7 B, and on bfloat16 ones."""
-
-
-def choose_preset(domain: str, has_data: bool, accelerator_gb: Callable[[], float]) -> tuple[str, str]:
-    """The preset for a command that names none, and why: 7 B models only with data and a device of that size."""
-    full = f"paper-{domain}" if f"paper-{domain}" in preset_names() else "paper-swe"
-    size = accelerator_gb()
-    if size >= FULL_SIZE_GB and has_data:
-        return full, f"an accelerator of {size:.0f} GB is present, and data is given"
-    if FULL_SIZE_GB > size >= ONE_DEVICE_GB and has_data and domain == "swe":
-        more = "" if size >= UNQUANTISED_GB else "; it needs --model.quantize 4bit here"
-        return "single-gpu", f"an accelerator of {size:.0f} GB is present, and data is given: adapters{more}"
-    small = f"an accelerator of {size:.0f} GB only" if size else ""
-    smoke = f"smoke-{domain}" if f"smoke-{domain}" in preset_names() else "smoke"
-    why = "no data is given" if size >= ONE_DEVICE_GB and not has_data else small
-    return smoke, f"{why or 'no accelerator here'}, so the small demonstration; --preset {full} is the full size"
 
 
 MAY_CHANGE = (
@@ -85,6 +61,16 @@ def load_config(
 
     A file may name its own preset; one that is given here, or as the override `preset`, wins over it.
     """
+    return validate(_merged(preset, file, overrides, domain), str(file) if file else "")
+
+
+def check_values(*, file: Path | None, overrides: Sequence[Override], domain: str) -> None:
+    """What of `load_config` does not need the preset: ConfigError for wrong keys and for values wrong by themselves."""
+    _, problems = _read_tree(_merged("", file, overrides, domain), together=False)
+    _refuse(problems, str(file) if file else "")
+
+
+def _merged(preset: str, file: Path | None, overrides: Sequence[Override], domain: str) -> Tree:
     tree = read_yaml(file) if file else {}
     chosen = [text for key, text in overrides if key == "preset"]
     named = chosen[-1] if chosen else preset or str(tree.get("preset") or "")
@@ -94,7 +80,7 @@ def load_config(
             _put(merged, key, text)
     if domain:
         merged["domain"] = domain
-    return validate(merged, str(file) if file else "")
+    return merged
 
 
 def read_preset(name: str) -> Tree:
@@ -192,17 +178,29 @@ def split_settings(settings: Sequence[str]) -> list[Override]:
 
 def validate(tree: Tree, where: str = "") -> Config:
     """The configuration of a tree of settings. One ConfigError names every key that is wrong."""
+    config, problems = _read_tree(tree, together=True)
+    _refuse(problems, where)
+    assert config is not None, "what has no problem is a configuration"
+    return config
+
+
+def _read_tree(tree: Tree, together: bool) -> tuple[Config | None, list[str]]:
+    """The configuration, and what is wrong; `together` also what is only wrong beside other settings."""
     known = [*known_keys(), *Config.model_fields, *option_keys(str(tree.get("domain")))]
     problems = list(_unknown(tree, Config, "", known))
     config = None
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        problems += [_say(problem) for problem in error.errors() if problem["type"] != "extra_forbidden"]
-    if config is None or problems:
+        said = {"extra_forbidden"} if together else {"extra_forbidden", "value_error"}
+        problems += [_say(problem) for problem in error.errors() if problem["type"] not in said]
+    return config, problems
+
+
+def _refuse(problems: Sequence[str], where: str) -> None:
+    if problems:
         lines = "\n  ".join(problems)
         raise ConfigError(f"{where or 'settings'}: " + (lines if len(problems) == 1 else f"\n  {lines}"))
-    return config
 
 
 S = TypeVar("S", bound=Section)

@@ -72,8 +72,8 @@ class Filling:
         total = int(self._sum(len(kept)))
         silent = [silence(filler) for _ in range(need - len(kept))]
         merged = merge_groups([*kept, *silent], self._tokenizer.pad_token_id)
-        # The loss is a mean over all rows; rows without weight must not shrink the others' share.
-        merged["loss_scale"] = torch.tensor(need * self.accelerator.num_processes / max(total, 1))
+        # The loss is a mean over all rows; rows without weight must not shrink the others' share. 0: none has weight.
+        merged["loss_scale"] = torch.tensor(need * self.accelerator.num_processes / total if total else 0.0)
         merged["num_items_in_batch"] = self.accelerator.gather(merged["completion_mask"].sum()).sum()
         self.carried = self._with_old_logps(fill.kept[need:], filler)
         self._report(fill, total, self._sum(carried))

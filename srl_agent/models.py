@@ -232,8 +232,15 @@ def _configuration(name: str) -> Any:
 
 
 def _not_loaded(name: str, error: Exception) -> str:
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    folder = Path(name).expanduser()
+    if folder.is_dir() and not any((folder / record).is_file() for record in ("config.json", ADAPTER)):
+        return (
+            f"model.name: the folder '{name}' holds no model: it has neither config.json nor {ADAPTER}; give the "
+            f"folder of a checkpoint, or '{EMBEDDED}'"
+        )
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = " ".join(lines) if lines[0].rstrip().endswith(":") else lines[0]
     return (
-        f"model.name: '{name}' cannot be loaded: {first_line} "
+        f"model.name: '{name}' cannot be loaded: {reason} "
         f"(give a folder, a Hugging Face id that is reachable from here, or '{EMBEDDED}')"
     )

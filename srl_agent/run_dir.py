@@ -127,13 +127,19 @@ def marker(checkpoint: Path) -> dict[str, Any]:
     return record
 
 
-def new_run(output: str, default: Path) -> Path:
-    """A fresh run directory. ConfigError where a run stands there already."""
-    run = Path(output) if output else default
-    if (run / "config.yaml").exists() or (run.exists() and not run.is_dir()):
+def check_untaken(output: str) -> None:
+    """ConfigError where a run stands there already; an empty name is free."""
+    run = Path(output)
+    if output and ((run / "config.yaml").exists() or (run.exists() and not run.is_dir())):
         raise ConfigError(
             f"output: {run} is already taken; go on with it through --resume {run}, or name another with --output"
         )
+
+
+def new_run(output: str, default: Path) -> Path:
+    """A fresh run directory. ConfigError where a run stands there already."""
+    run = Path(output) if output else default
+    check_untaken(str(run))
     run.mkdir(parents=True, exist_ok=True)
     return run
 

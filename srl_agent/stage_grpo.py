@@ -30,7 +30,9 @@ def run_groups(context: StageContext, weights: str, reward: OutputReward, evalua
     trainer = build_trainer(context, weights, reward, hooks)
     evaluation, latest = evaluate(trainer), context.latest()
 
-    context.progress.heading(f"Stage {context.stage}: {len(context.steps.train)} steps, from {weights}")
+    whole = context.stage == "srl" and context.config.srl.target == "episode"
+    what = f"{len(context.steps.train)} {'whole episodes' if whole else 'steps'}"
+    context.progress.heading(f"Stage {context.stage}: {what}, {context.beginning(weights)}")
     _say_plan(context, trainer)
     if latest is None:
         evaluation.begin()
@@ -126,7 +128,10 @@ def _warn(context: StageContext, fill: Fill, metrics: dict[str, float]) -> None:
         )
         progress.warn(f"all outputs were cut; raise {name}")
     if not metrics["groups_used"]:
-        progress.warn("no group had differing rewards: only the optimiser's momentum moves the weights in this step")
+        progress.warn(
+            "no group had differing rewards: nothing is learnt in this step (the weights move by the optimiser's "
+            "momentum only, where earlier steps left some)"
+        )
     elif metrics["groups_used"] < section.prompts_per_step:
         progress.warn(
             f"only {metrics['groups_used']:.0f} of {section.prompts_per_step} groups had differing rewards "

@@ -41,7 +41,7 @@ def run_sft(context: StageContext, weights: str) -> None:
     reward.ends.update(end_tokens(trainer.model, context.tokenizer))
     evaluation = evaluation_of_steps(context, trainer, reward)
 
-    context.progress.heading(f"Stage sft: {len(rows)} examples, from {weights}")
+    context.progress.heading(f"Stage sft: {len(rows)} examples, {context.beginning(weights)}")
     if latest is None:
         evaluation.begin()
     trainer.train(resume_from_checkpoint=str(latest) if latest else None)

@@ -38,6 +38,8 @@ SPLITS: dict[str, Callable[[Episode], str]] = {
 """What `data.split` holds out as a whole."""
 TOKENS_A_MESSAGE = 8
 """Allowance for what a chat template puts around one message."""
+UNREAD_SHOWN = 3
+"""Rows that could not be read which a warning names."""
 
 
 @dataclass(frozen=True)
@@ -206,21 +208,42 @@ def _formats(report: LossReport) -> str:
 
 
 def _of_the_split(data: DataConfig, train: Sequence[Episode], held_out: Sequence[Episode]) -> list[str]:
-    """What a split by repository held out, and a warning where that is nothing though something was asked for."""
-    if data.split != "repository":
-        return []
-    sides = [{repository_of(episode) for episode in some} - {""} for some in (train, held_out)]
-    lines = [f"held out by repository: {len(sides[1])} of {len(sides[0]) + len(sides[1])} repositories"]
-    unknown = sum(not repository_of(episode) for episode in train)
-    if unknown:
-        lines.append(f"no repository is known of {plural(unknown, 'episode')}, which stay in training")
+    """What a split by repository held out, and a warning where any split held out nothing that was asked for."""
+    lines = []
+    if data.split == "repository":
+        sides = [{repository_of(episode) for episode in some} - {""} for some in (train, held_out)]
+        lines.append(f"held out by repository: {len(sides[1])} of {len(sides[0]) + len(sides[1])} repositories")
+        unknown = sum(not repository_of(episode) for episode in train)
+        if unknown:
+            lines.append(f"no repository is known of {plural(unknown, 'episode')}, which stay in training")
     if not held_out and data.held_out_episodes:
         room = min(data.held_out_episodes, len(train) // 3)
+        whole, remedy = _WHOLES[data.split]
         lines.append(
-            f"WARNING: nothing is held out: no known repository has at most {plural(room, 'episode')} (the lower of "
-            "data.held_out_episodes and a third of all); add data or take data.split=episode"
+            f"WARNING: nothing is held out: no {whole} has at most {plural(room, 'episode')} (the lower of "
+            f"data.held_out_episodes and a third of all), and none is split; {remedy}"
         )
     return lines
+
+
+_WHOLES = {
+    "episode": ("task", "give episodes of more tasks"),
+    "repository": ("known repository", "add data or take data.split=episode"),
+}
+"""What each `data.split` keeps together, and what to do where that is too large to be held out."""
+
+
+def unread(data: DataConfig, report: LossReport) -> list[str]:
+    """A warning that names the first rows that could not be read, with the reason; none where all could."""
+    drops = [drop for drop in report.drops if drop.what == "episode"]
+    if not drops:
+        return []
+    first = "; ".join(f"{drop.file}:{drop.index}: {drop.reason}" for drop in drops[:UNREAD_SHOWN])
+    more = "; ..." if len(drops) > UNREAD_SHOWN else ""
+    return [
+        f"WARNING: {len(drops)} of {plural(report.episodes_read, 'row')} could not be read and are left out: "
+        f"{first}{more} (all: srl-agent data stats {_name(data)})"
+    ]
 
 
 def _left_out(data: DataConfig, report: LossReport, failed: int, *cuts: _Cut) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from srl_agent.action_kinds import call_kind
@@ -13,7 +14,7 @@ from srl_agent.floors import reward_floors
 from srl_agent.output_format import CLOSE, OPEN, WHITESPACE, FormatError, Violation, format_output
 from srl_agent.rewards import WHOLE_CALLS, build_reward
 from srl_agent.rewards.scoring import make_scorer
-from srl_agent.step_sets import StepData, load_step_data
+from srl_agent.step_sets import StepData, load_step_data, unread
 from srl_agent.whole_episodes import BETWEEN_ACTIONS, Aim, aimed
 from trajectories.errors import ParseError
 from trajectories.records import Action, StepExample
@@ -52,7 +53,9 @@ class SweDomain:
     def load_steps(self, config: Config, count_tokens: Callable[[str], int]) -> StepSets:
         """See `Domain`, `srl_agent.step_sets.load_step_data` and `srl_agent.whole_episodes`."""
         read_options(config, NoOptions)
-        return self.sets_of(config, load_step_data(config.data, SYSTEM_PROMPT, count_tokens), count_tokens)
+        data = load_step_data(config.data, SYSTEM_PROMPT, count_tokens)
+        sets = self.sets_of(config, data, count_tokens)
+        return replace(sets, summary=(*sets.summary, *unread(config.data, data.report)))
 
     def sets_of(self, config: Config, data: StepData, count_tokens: Callable[[str], int]) -> StepSets:
         """The sets that `sft.target` and `srl.target` make of data that was read."""

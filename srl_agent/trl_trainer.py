@@ -105,10 +105,23 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
 
     def compute_loss(self, model: Any, inputs: Batch, *arguments: Any, **named: Any) -> Tensor:
         """TRL's loss as the mean over the groups that have weight."""
+        scale = inputs.get("loss_scale", 1.0)
+        if scale == 0 and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):  # these gather weights in the pass
+            return self._no_loss(model)
         self._inputs = inputs
-        loss: Tensor = super().compute_loss(model, inputs, *arguments, **named) * inputs.get("loss_scale", 1.0)
+        loss: Tensor = super().compute_loss(model, inputs, *arguments, **named) * scale
         self._inputs = {}
         return loss
+
+    def _no_loss(self, model: Any) -> Tensor:
+        """0 with a gradient of 0 for every weight, which is what the pass comes to where no group has weight."""
+        module = self.accelerator.unwrap_model(model)
+
+        def call() -> tuple[Tensor, Tensor]:
+            nothing = torch.stack([weight.sum() for weight in module.parameters() if weight.requires_grad]).sum() * 0.0
+            return nothing, nothing
+
+        return through(model, module, call)[0]
 
     def _calculate_rewards(self, *arguments: Any) -> Tensor:
         with self.watch("reward"):

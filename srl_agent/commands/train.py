@@ -28,7 +28,7 @@ from srl_agent.config_load import dump_config
 from srl_agent.cores import choose_threads
 from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of, with_options
-from srl_agent.errors import ConfigError
+from srl_agent.errors import ConfigError, ModelError
 from srl_agent.frozen import check_quantized
 from srl_agent.memory_plan import device_bytes, lengths_of, plans, say_memory
 from srl_agent.models import context_length, load_tokenizer, resolve_model
@@ -43,15 +43,18 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     keep_freed_memory()
     torch.set_num_threads(choose_threads(config.trainer.threads)[0])
     machine = this_machine()
-    check_processes(config, machine)
-    check_quantized(config, machine)
-    check_tracker(config)
     progress = Progress(machine.main)
     domain = find_domain(config.domain)
     config = with_options(config)
     dtype, why_dtype = choose_dtype(config, machine)
     config = config.model_copy(update={"model": config.model.model_copy(update={"dtype": dtype})})
-    tokenizer = load_tokenizer(config.model.name)
+    if dry_run:  # first: what a preset sets can be read where its model is out of reach
+        progress.console.print(dump_config(config), markup=False)
+        progress.say("what each setting means, and what it may be: srl-agent train --settings [NAME]")
+    check_processes(config, machine)
+    check_quantized(config, machine)
+    check_tracker(config)
+    tokenizer = _load_tokenizer(progress, config, dry_run)
     check_lengths(config, context_length(config.model.name))
     count_tokens = token_counter(tokenizer)
     steps = domain.load_steps(config, count_tokens)
@@ -61,14 +64,13 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     for line in tasks.summary:
         if line not in steps.summary:
             progress.say(f"rlvr: {line}")
+    _say_not_evaluated(progress, config, {stage: tasks if stage == "rlvr" else steps for stage in config.stages})
     _say_too_long(progress, config, steps, count_tokens)
     lengths = lengths_of(steps.train, count_tokens)
     found = plans(config, machine, lengths, device_bytes(machine))
     say_memory(progress, config, found, lengths, whole=dry_run)
     if dry_run:
         print_example(progress.console, domain, config, steps)
-        progress.console.print(dump_config(config), markup=False)
-        progress.say("what each setting means, and what it may be: srl-agent train --settings [NAME]")
         return 0
     folder = resume or _agree(machine, lambda: new_run(config.output, default_folder(config)))
 
@@ -84,11 +86,23 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     try:
         checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
     except KeyboardInterrupt:
-        progress.warn(f"interrupted; from the last checkpoint on with: srl-agent train --resume {folder}")
+        progress.warn(
+            "interrupted; it goes on from its last checkpoint, or from the stage's beginning where there is none yet, "
+            f"with: srl-agent train --resume {folder}"
+        )
         raise
     _say_results(progress, config, folder, checkpoint)
     leave_the_others()
     return 0
+
+
+def _load_tokenizer(progress: Progress, config: Config, dry_run: bool) -> Any:
+    try:
+        return load_tokenizer(config.model.name)
+    except ModelError:
+        if dry_run:
+            progress.say("memory: unknown, as the model is out of reach")
+        raise
 
 
 def _agree(machine: Machine, choose: Callable[[], Path]) -> Path:
@@ -156,6 +170,17 @@ def _say_choices(
 def _processes(machine: Machine) -> str:
     sharding = f", weights shared out by {machine.sharding}" if machine.sharding else ""
     return f", {machine.processes} processes{sharding}" if machine.processes > 1 else sharding
+
+
+def _say_not_evaluated(progress: Progress, config: Config, sets: Mapping[str, StepSets]) -> None:
+    """Stages with nothing held out; a warning where something was asked for."""
+    stages = [stage for stage in config.stages if not sets[stage].held_out]
+    if stages:
+        line = (
+            f"no evaluation in {', '.join(stages)}, which have nothing held out: their last checkpoint is taken as the "
+            "best, and whether they learn shows only in the training reward"
+        )
+        (progress.warn if config.data.held_out_episodes else progress.say)(line)
 
 
 def _say_too_long(progress: Progress, config: Config, steps: StepSets, count_tokens: Callable[[str], int]) -> None:

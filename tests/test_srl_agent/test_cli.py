@@ -91,6 +91,22 @@ def test_a_setting_without_a_value_is_refused(capsys: pytest.CaptureFixture[str]
     assert "KEY=VALUE" in fail(capsys, "train", "--preset", "smoke", "--set", "srl.beta")
 
 
+def test_all_wrong_settings_of_a_command_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    message = fail(capsys, "train", "--srl.rollouts", "four", "--srl.rolouts", "4", "--sft.epochs", "-1")
+    assert all(name in message for name in ("srl.rollouts: expected", "'srl.rolouts'", "sft.epochs: expected"))
+
+
+def test_wrong_values_are_refused_before_torch_is_imported() -> None:
+    code = (
+        "import sys; from srl_agent.cli import main\n"
+        "assert main(['train', '--srl.rollouts', 'four']) == 2\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, "srl.rollouts: expected" in result.stderr) == (0, True)
+    assert result.stdout.startswith("srl-agent train: loading")
+
+
 def test_resume_refuses_what_would_make_it_another_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "leave out" in fail(capsys, "train", "--resume", str(tmp_path), "--preset", "smoke")
     assert "does not exist" in fail(capsys, "train", "--resume", str(tmp_path))
@@ -98,10 +114,9 @@ def test_resume_refuses_what_would_make_it_another_run(capsys: pytest.CaptureFix
 
 def test_a_run_directory_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "config.yaml").touch()
-    message = fail(
-        capsys, "train", "--domain", "srl_agent.testing:ToyDomain", "--preset", "smoke", "--output", str(tmp_path)
-    )
-    assert "--resume" in message
+    words = ["train", "--preset", "smoke", "--model.name", "/no/model", "--output", str(tmp_path)]
+    for more in ([], ["--dry-run"]):  # before the model is looked for
+        assert f"already taken; go on with it through --resume {tmp_path}" in fail(capsys, *words, *more)
 
 
 def test_a_model_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -138,7 +153,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("words", "goes_on"),
     [
-        (["train", "--domain", "__main__:Interrupted", "--preset", "smoke"], "goes on with train --resume DIR"),
+        (["train", "--domain", "__main__:Interrupted", "--preset", "smoke"], "interrupted\n"),
         (["eval", "gsm8k"], "goes on with the same command"),
         (["eval", "steps", "--domain", "__main__:Interrupted", "--preset", "smoke"], "interrupted\n"),
     ],

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from srl_agent.config import Config, Section
 from srl_agent.config_load import (
     check_resumed,
-    choose_preset,
     dump_config,
     known_keys,
     load_config,
@@ -23,7 +22,7 @@ from srl_agent.config_load import (
 )
 from srl_agent.domain import NoOptions
 from srl_agent.errors import ConfigError
-from srl_agent.presets import preset_names
+from srl_agent.presets import choose_preset, preset_names
 
 
 @pytest.fixture

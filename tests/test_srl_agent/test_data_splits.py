@@ -16,7 +16,7 @@ from trajectories.store import read_steps, write_episodes
 
 
 def episode(instance_id: str, run: int = 0) -> Episode:
-    turns = tuple(Turn("why", Action("bash", (("command", f"ls {instance_id} {k}"),)), "ok") for k in range(3))
+    turns = tuple(Turn("why", Action("bash", (("command", f"ls {instance_id} {run} {k}"),)), "ok") for k in range(3))
     return Episode(instance_id, f"{instance_id}@{run}", f"mend {instance_id}", turns, True, "srl-agent")
 
 
@@ -55,6 +55,18 @@ def test_one_big_repository_leaves_nothing_to_hold_out_and_warns(tmp_path: Path)
     sets = load(tmp_path, [f"o__a-{number}" for number in range(9)]).sets
     assert not sets.held_out
     assert any(line.startswith("WARNING: nothing is held out") for line in sets.summary)
+
+
+def test_runs_of_one_task_leave_nothing_to_hold_out_and_the_warning_says_why(tmp_path: Path) -> None:
+    sets = load(tmp_path, ["o__a-1"] * 4, split="episode").sets
+    assert not sets.held_out
+    warning = next(line for line in sets.summary if line.startswith("WARNING: nothing is held out"))
+    assert "no task has at most 1 episode" in warning and "give episodes of more tasks" in warning
+
+
+def test_four_runs_of_different_tasks_hold_one_out(tmp_path: Path) -> None:
+    sets = load(tmp_path, [f"o__a-{number}" for number in range(4)], split="episode").sets
+    assert len(tasks(sets.held_out)) == 1
 
 
 def test_holding_out_nothing_on_purpose_warns_of_nothing(tmp_path: Path) -> None:
