@@ -121,6 +121,12 @@ def remove_remains(stage_dir: Path) -> list[str]:
     return [path.name for path in remains]
 
 
+def beginning(stage_dir: Path, weights: str) -> str:
+    """Where a stage begins, for its heading: behind its last checkpoint, or with the `weights` of a fresh start."""
+    found = complete_checkpoints(stage_dir)
+    return f"going on at {found[-1]} with step {marker(found[-1])['step'] + 1}" if found else f"from {weights}"
+
+
 def marker(checkpoint: Path) -> dict[str, Any]:
     """What the marker of a complete checkpoint says: stage, step, max_steps and the stage's own state."""
     record: dict[str, Any] = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))

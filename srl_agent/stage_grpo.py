@@ -12,7 +12,7 @@ from srl_agent.fill import Fill
 from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters
 from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
-from srl_agent.run_dir import append_jsonl, marker
+from srl_agent.run_dir import append_jsonl, beginning, marker
 from srl_agent.stage_evaluation import Evaluation
 from srl_agent.stages import StageContext, make_ready
 from srl_agent.step_reward import OutputReward
@@ -32,7 +32,7 @@ def run_groups(context: StageContext, weights: str, reward: OutputReward, evalua
 
     whole = context.stage == "srl" and context.config.srl.target == "episode"
     what = f"{len(context.steps.train)} {'whole episodes' if whole else 'steps'}"
-    context.progress.heading(f"Stage {context.stage}: {what}, {context.beginning(weights)}")
+    context.progress.heading(f"Stage {context.stage}: {what}, {beginning(context.folder, weights)}")
     _say_plan(context, trainer)
     if latest is None:
         evaluation.begin()

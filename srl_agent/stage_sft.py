@@ -10,6 +10,7 @@ from srl_agent.domain import supervised_examples
 from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters
 from srl_agent.hooks import Hooks
 from srl_agent.rollout import end_tokens
+from srl_agent.run_dir import beginning
 from srl_agent.stage_srl import evaluation_of_steps, step_reward
 from srl_agent.stages import StageContext, make_ready
 from srl_agent.supervised import supervised_row
@@ -41,7 +42,7 @@ def run_sft(context: StageContext, weights: str) -> None:
     reward.ends.update(end_tokens(trainer.model, context.tokenizer))
     evaluation = evaluation_of_steps(context, trainer, reward)
 
-    context.progress.heading(f"Stage sft: {len(rows)} examples, {context.beginning(weights)}")
+    context.progress.heading(f"Stage sft: {len(rows)} examples, {beginning(context.folder, weights)}")
     if latest is None:
         evaluation.begin()
     trainer.train(resume_from_checkpoint=str(latest) if latest else None)

@@ -73,11 +73,6 @@ class StageContext:
         found = complete_checkpoints(self.folder)
         return found[-1] if found else None
 
-    def beginning(self, weights: str) -> str:
-        """Where the stage begins, for its heading; `weights` are those of a fresh start."""
-        latest = self.latest()
-        return f"going on at {latest} with step {marker(latest)['step'] + 1}" if latest else f"from {weights}"
-
     @property
     def optimiser_steps(self) -> int:
         """As configured, or enough for the epochs, at one prompt a group."""

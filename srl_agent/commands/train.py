@@ -233,11 +233,12 @@ def _say_results(progress: Progress, config: Config, folder: Path, checkpoint: P
     evaluated = [row for row in rows if "held_out/reward" in row]
     kept = {stage: best_checkpoint(folder / stage) for stage in config.stages}
     figures = {stage: marker(path).get("held_out") for stage, path in kept.items() if path}
+    samples = folder / "samples"
     progress.heading("Done")
     facts = {
         "checkpoint": f"{checkpoint} (Hugging Face layout)",
         "metrics": str(folder / "metrics.jsonl"),
-        "samples": f"{folder / 'samples'} (every group with its rewards)",
+        **({"samples": f"{samples} (every group with its rewards)"} if samples.is_dir() else {}),  # sft has none
         "settings": f"{folder / 'config.yaml'}, {folder / 'run.json'}",
     }
     if evaluated:

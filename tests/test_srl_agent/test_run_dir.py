@@ -9,6 +9,7 @@ import pytest
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import (
     append_jsonl,
+    beginning,
     best_checkpoint,
     check_space,
     complete_checkpoints,
@@ -103,6 +104,14 @@ def test_what_a_killed_save_left_is_removed(tmp_path: Path) -> None:
     write_json(tmp_path / "checkpoint-9" / "complete.json", {"step": 9})
     assert remove_remains(tmp_path) == ["checkpoint-10"]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-9"]
+
+
+def test_a_stage_that_goes_on_is_said_to_begin_behind_its_last_checkpoint(tmp_path: Path) -> None:
+    assert beginning(tmp_path, "weights") == "from weights"
+    for step in (9, 10):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        write_json(tmp_path / f"checkpoint-{step}" / "complete.json", {"step": step})
+    assert beginning(tmp_path, "weights") == f"going on at {tmp_path / 'checkpoint-10'} with step 11"
 
 
 def test_a_directory_with_a_run_is_not_taken_again(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from srl_agent.cli import main
 from srl_agent.config import Config
+from srl_agent.config_load import dump_config, load_config
 from srl_agent.domain import Scorer
+from srl_agent.run_dir import write_json, write_text
 from srl_agent.testing import ToyDomain, save_tiny
 from trajectories.records import Action, Episode, Turn
 from trajectories.store import write_episodes
@@ -93,3 +95,16 @@ def test_an_interrupted_run_is_named_with_how_it_goes_on(tmp_path: Path, capsys:
     assert f"srl-agent train --resume {run}" in said.out
     assert said.err.endswith("srl-agent: interrupted\n")
     assert (run / "config.yaml").is_file()
+
+
+def test_a_run_without_samples_announces_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, model = tmp_path / "run", str(save_tiny(tmp_path / "model"))
+    settings = [("stages", "[sft]"), ("sft.max_steps", "2"), ("model.name", model)]
+    config = load_config(preset="smoke", domain="srl_agent.testing:ToyDomain", overrides=settings)
+    write_text(run / "config.yaml", dump_config(config))
+    write_json(run / "run.json", {"data_sha256": "toy"})
+    write_json(run / "sft" / "checkpoint-2" / "complete.json", {"stage": "sft", "step": 2})
+    assert main(["train", "--resume", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert str(run / "metrics.jsonl") in said
+    assert str(run / "samples") not in said
