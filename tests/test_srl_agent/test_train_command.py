@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from srl_agent.cli import main
 from srl_agent.config import Config
 from srl_agent.config_load import dump_config, load_config
 from srl_agent.domain import Scorer
-from srl_agent.run_dir import write_json, write_text
+from srl_agent.run_dir import read_jsonl, write_json, write_text
 from srl_agent.testing import ToyDomain, save_tiny
 from trajectories.records import Action, Episode, Turn
 from trajectories.store import write_episodes
@@ -108,3 +110,23 @@ def test_a_run_without_samples_announces_none(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert str(run / "metrics.jsonl") in said
     assert str(run / "samples") not in said
+
+
+def test_steps_in_which_nothing_differs_leave_the_weights_and_compute_no_loss(tmp_path: Path) -> None:
+    run, model = tmp_path / "run", save_tiny(tmp_path / "model")
+    settings = {
+        "stages": "[srl]",
+        "srl.max_steps": 2,
+        "srl.max_completion_tokens": 8,
+        "srl.dynamic_sampling.eps": 10,
+        "srl.dynamic_sampling.max_refills": 0,
+        "data.held_out_episodes": 0,
+        "model.dtype": "float32",
+    }
+    words = ["--domain", "srl_agent.testing:ToyDomain", "--preset", "smoke", "--model.name", str(model)]
+    words += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    assert main(["train", *words, "--output", str(run)]) == 0
+    rows = [row for row in read_jsonl(run / "metrics.jsonl") if "srl/groups_used" in row]
+    assert [(row["srl/groups_used"], row["srl/tokens_computed"]) for row in rows] == [(0.0, 0.0)] * 2
+    before, after = (load_file(folder / "model.safetensors") for folder in (model, run / "srl" / "checkpoint-2"))
+    assert all(torch.equal(before[name], after[name]) for name in before)
