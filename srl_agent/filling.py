@@ -119,7 +119,7 @@ class Filling:
         Returns whether carried groups are lost, as they belong to another number of processes.
         """
         self.stream.restore(state)
-        self.oversampling.kept_ratio = state["kept_ratio"]
+        self.oversampling.kept_ratio = state["recent_kept_ratio"]
         carried = checkpoint / self._carried_name()
         self.carried = torch.load(carried, map_location=self.accelerator.device) if carried.is_file() else []
         written = {path.name.rpartition("-")[2] for path in checkpoint.glob("carried-*")}  # "2.pt" of 2 processes
@@ -133,4 +133,4 @@ class Filling:
         """What `restore` reads: for the marker, and this process's carried groups in a file of their own."""
         if self.carried:
             torch.save(self.carried, checkpoint / self._carried_name())
-        return {**self.stream.state(), "kept_ratio": self.oversampling.kept_ratio}
+        return {**self.stream.state(), "recent_kept_ratio": self.oversampling.kept_ratio}

@@ -49,6 +49,19 @@ def check_quantized(config: Config, machine: Machine) -> None:
         )
 
 
+def check_targets(config: Config, model: Any) -> None:
+    """Refuse names in `lora.targets` that no layer of the model has: peft passes over them where another one fits."""
+    leaves = [name for name, part in model.named_modules() if not any(part.children())]
+    wanted = config.lora.targets.split(",") if config.lora.rank and config.lora.targets != "all-linear" else []
+    missing = [target for target in wanted if not any(f".{name}".endswith(f".{target}") for name in leaves)]
+    if missing:
+        linear = sorted({name.rpartition(".")[2] for name in _layers(model, "all-linear")})
+        raise ConfigError(
+            f"lora.targets: '{config.model.name}' has no layer named {', '.join(map(repr, missing))}; there are "
+            f"{', '.join(linear)}, or all-linear for all of them"
+        )
+
+
 def choose_frozen(config: Config, machine: Machine, engine: str, weights: str) -> tuple[str, str]:
     """How the weights are held that the optimiser does not touch: `4bit`, `bfloat16` or `float32`, and why.
 

@@ -10,11 +10,12 @@ import torch
 
 from srl_agent.choices import Machine, choose_attention, choose_engine, choose_loss_pass
 from srl_agent.config import Config
-from srl_agent.frozen import choose_frozen
+from srl_agent.frozen import check_targets, choose_frozen
 from srl_agent.head import HEAD_ROWS
 from srl_agent.memory import HALF, SINGLE, Shape, Sizes, estimate, peak, shape_of
 from srl_agent.models import empty_model
 from srl_agent.progress import Progress
+from srl_agent.run_dir import checkpoint_bytes
 from srl_agent.vllm_engine import SEQUENCES
 from trajectories.records import StepExample
 
@@ -47,6 +48,8 @@ class Plan:
     parts: dict[str, float]
     limit: float
     """Bytes that the device has."""
+    saved: int = 0
+    """Bytes of a checkpoint."""
 
     @property
     def peak(self) -> float:
@@ -81,9 +84,11 @@ def device_bytes(machine: Machine) -> float:
 
 
 def plans(config: Config, machine: Machine, lengths: Lengths, limit: float) -> list[Plan]:
-    """One a stage; `limit` as `device_bytes` gives it. ConfigError where an engine or a pass is impossible."""
+    """One a stage; `limit` as `device_bytes` gives it. ConfigError for an impossible engine, pass or adapters."""
     model = empty_model(config.model.name)
+    check_targets(config, model)
     shape = shape_of(model, config.lora)
+    saved = checkpoint_bytes(shape.adapters if config.lora.rank else shape.parameters)
     found = []
     for stage in config.stages:
         if stage == "sft":
@@ -92,7 +97,7 @@ def plans(config: Config, machine: Machine, lengths: Lengths, limit: float) -> l
             merges = choose_attention(config, model, machine)[0] == "merge"
             shared = choose_loss_pass(config, model, machine.sharding)[0] == "shared"
             sizes = _group_sizes(config, machine, lengths, stage, shared, shared and not merges, shape, limit)
-        found.append(Plan(stage, sizes, estimate(shape, sizes), limit))
+        found.append(Plan(stage, sizes, estimate(shape, sizes), limit, saved))
     return found
 
 
@@ -186,6 +191,13 @@ def say_memory(progress: Progress, config: Config, found: Sequence[Plan], length
             progress.say(_tokens(config, plan, lengths))
         if not plan.fits:
             progress.warn(f"{plan.stage} is likely to run out of memory: {remedy(config, plan)}")
+
+
+def disk_line(found: Sequence[Plan], checkpoints: Callable[[str], int], free: int) -> str:
+    """What the stages' checkpoints will take of a disk with `free` bytes; `checkpoints` of a stage stand at once."""
+    each = ", ".join(f"{plan.stage} {checkpoints(plan.stage)} of {_gb(plan.saved)} GB" for plan in found)
+    whole = sum(plan.saved * checkpoints(plan.stage) for plan in found)
+    return f"disk: checkpoints take about {_gb(whole)} GB at the most ({each}), and {_gb(free)} GB are free"
 
 
 def _tokens(config: Config, plan: Plan, lengths: Lengths) -> str:

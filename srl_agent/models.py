@@ -21,9 +21,9 @@ from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from srl_agent.config import EMBEDDED as EMBEDDED
 from srl_agent.errors import ModelError
 
-EMBEDDED = "smollm2-135m"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ADAPTER = "adapter_config.json"
 """peft's record in a folder of adapters."""

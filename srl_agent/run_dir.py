@@ -150,10 +150,23 @@ def new_run(output: str, default: Path) -> Path:
     return run
 
 
+def checkpoint_bytes(parameters: int) -> int:
+    """Of a checkpoint that trains so many parameters: float32 weights and two moments of Adam."""
+    return 12 * parameters
+
+
+def free_bytes(folder: Path) -> int:
+    """Room on the disk where a folder stands, or is to stand."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
 def check_space(folder: Path, parameters: int, checkpoints: int) -> None:
-    """Refuse to begin what the disk cannot hold: float32 weights and two moments of Adam for each checkpoint."""
+    """Refuse to begin what the disk cannot hold."""
     folder.mkdir(parents=True, exist_ok=True)
-    needed, free = parameters * 12 * checkpoints, shutil.disk_usage(folder).free
+    needed, free = checkpoint_bytes(parameters) * checkpoints, free_bytes(folder)
     if free < needed:
         raise ConfigError(
             f"output: {folder} has {free / 1e9:.1f} GB free, and {checkpoints} checkpoints of {parameters / 1e6:.0f} M "

@@ -8,6 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
+from srl_agent.config import Config
 from srl_agent.fill import Fill
 from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters
 from srl_agent.held_out import chat
@@ -109,7 +110,9 @@ def _warn(context: StageContext, fill: Fill, metrics: dict[str, float]) -> None:
     progress, section = context.progress, context.config.grpo(context.stage)
     rewards = {output.score.reward for output in fill.outputs}
     if metrics.get("format_error_rate") == 1.0:
-        progress.warn("every output breaks the format; start with an sft stage, or read the run's samples")
+        progress.warn(
+            f"every output breaks the format; {_cure(context.config, context.stage)}, or read the run's samples"
+        )
     elif metrics.get("unanswered") == 1.0:
         progress.warn("no output has an answer in it; read the run's samples, or raise the limit on their length")
     elif len(rewards) == 1:
@@ -137,6 +140,14 @@ def _warn(context: StageContext, fill: Fill, metrics: dict[str, float]) -> None:
             f"only {metrics['groups_used']:.0f} of {section.prompts_per_step} groups had differing rewards "
             f"after {metrics['refills']:.0f} refills; the step goes on with those"
         )
+
+
+def _cure(config: Config, stage: str) -> str:
+    """Of outputs that all break the format."""
+    if "sft" not in config.stages[: config.stages.index(stage)]:
+        return "start with an sft stage"
+    length = "sft.max_steps" if config.sft.max_steps else "sft.epochs"
+    return f"the sft stage was too short to teach it: raise {length} in a new run"
 
 
 SHOWN = (

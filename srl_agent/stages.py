@@ -83,14 +83,18 @@ class StageContext:
         grpo = self.config.grpo(self.stage)
         return grpo.max_steps or math.ceil(grpo.epochs * len(self.steps.train) / grpo.prompts_per_step)
 
-    def check_space(self, model: Any) -> None:
-        """Refuse to begin where the stage's checkpoints would not fit on the disk."""
+    @property
+    def checkpoints(self) -> int:
+        """How many of the stage's checkpoints stand on the disk at once, at the most."""
         trainer, steps = self.config.trainer, self.optimiser_steps
         every = min(filter(None, (trainer.save_every, self.config.eval.every)))
         kept = min(trainer.keep_checkpoints + 1, -(-steps // every))  # those to go on from, and the best
-        # While one is written, the oldest is still there.
+        return kept + (steps > every)  # while one is written, the oldest is still there
+
+    def check_space(self, model: Any) -> None:
+        """Refuse to begin where the stage's checkpoints would not fit on the disk."""
         saved = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-        check_space(self.folder, saved, kept + (steps > every))
+        check_space(self.folder, saved, self.checkpoints)
 
     def step_done(self) -> None:
         """Called after each optimiser step."""

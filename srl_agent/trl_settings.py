@@ -84,4 +84,5 @@ def _common(config: Config, folder: Path, accelerated: bool, recompute: bool = T
         "logging_first_step": True,
         "report_to": trainer.report_to,
         "disable_tqdm": True,
+        "log_level_replica": "error",  # its default is louder than the main process, which keeps what we have set
     }

@@ -1,6 +1,6 @@
 """The one module that touches TRL: GRPOTrainer with dynamic sampling, grouped batches and shared prompts.
 
-Eight methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
+Nine methods are overridden; `tests/test_srl_agent/test_trl_contract.py` pins their signatures, so that another TRL
 fails loudly. What they need stands in TRL-free modules: `dynamic_sampling`, `step_stream`, `fill`, `loss_pass`,
 `rollout`, `step_reward`, `trl_settings`.
 """
@@ -38,7 +38,14 @@ from srl_agent.trl_settings import grpo_settings, sft_settings
 from srl_agent.vllm_engine import VllmEngine, engine_on_cpu
 
 
-class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
+class WithoutCard:
+    """Leaves out TRL's model card, which asks for a hub's name that our folders lack: `None` would stand there."""
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Write nothing; `config.yaml` and `run.json` of the run say what was trained."""
+
+
+class SrlTrainer(WithoutCard, Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
     """GRPO on groups that share a prompt: one expert step each (stage `srl`) or one task each (stage `rlvr`)."""
 
     def __init__(
@@ -207,7 +214,7 @@ class SrlTrainer(Filling, GRPOTrainer):  # type: ignore[misc]  # TRL is untyped
         mark_complete(self, self.stage, self.kept_state(folder))
 
 
-class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped
+class SupervisedTrainer(WithoutCard, SFTTrainer):  # type: ignore[misc]  # TRL is untyped
     """TRL's SFT with our completion marker in each checkpoint, and sampling for evaluation."""
 
     def __init__(self, *, config: Config, **trl: Any) -> None:

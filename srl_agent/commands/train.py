@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,20 @@ from srl_agent.cpu import keep_freed_memory
 from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of, with_options
 from srl_agent.errors import ConfigError, ModelError
 from srl_agent.frozen import check_quantized
-from srl_agent.memory_plan import device_bytes, lengths_of, plans, say_memory
+from srl_agent.idle import idle_settings
+from srl_agent.memory_plan import device_bytes, disk_line, lengths_of, plans, say_memory
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
-from srl_agent.run_dir import best_checkpoint, marker, new_run, provenance, read_jsonl, write_json, write_text
+from srl_agent.run_dir import (
+    best_checkpoint,
+    free_bytes,
+    marker,
+    new_run,
+    provenance,
+    read_jsonl,
+    write_json,
+    write_text,
+)
 from srl_agent.stages import StageContext, run_stages
 
 
@@ -65,19 +76,24 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
         if line not in steps.summary:
             progress.say(f"rlvr: {line}")
     _say_not_evaluated(progress, config, {stage: tasks if stage == "rlvr" else steps for stage in config.stages})
+    for line in idle_settings(config):
+        progress.warn(line)
     _say_too_long(progress, config, steps, count_tokens)
     lengths = lengths_of(steps.train, count_tokens)
     found = plans(config, machine, lengths, device_bytes(machine))
     say_memory(progress, config, found, lengths, whole=dry_run)
+
+    def context_in(folder: Path, stage: str) -> StageContext:
+        sets = tasks if stage == "rlvr" else steps
+        return StageContext(config, folder, stage, machine, domain, sets, tokenizer, floors, progress)
+
+    place = resume or Path(config.output or default_folder(config))
+    progress.say(disk_line(found, lambda stage: context_in(place, stage).checkpoints, free_bytes(place)))
     if dry_run:
         print_example(progress.console, domain, config, steps)
         return 0
     folder = resume or _agree(machine, lambda: new_run(config.output, default_folder(config)))
-
-    def context(stage: str) -> StageContext:
-        sets = tasks if stage == "rlvr" else steps
-        return StageContext(config, folder, stage, machine, domain, sets, tokenizer, floors, progress)
-
+    context = partial(context_in, folder)
     for stage in config.stages:
         context(stage).check_length()
     if machine.main:

@@ -19,6 +19,7 @@ from srl_agent.config_load import (
     read_options,
     read_preset,
     validate,
+    with_absolute_model,
 )
 from srl_agent.domain import NoOptions
 from srl_agent.errors import ConfigError
@@ -48,6 +49,21 @@ def test_overrides_win_over_the_file_and_the_file_over_the_preset(settings: Any)
 def test_every_shipped_preset_loads_under_its_name() -> None:
     assert preset_names() == ["paper-math", "paper-swe", "single-gpu", "smoke", "smoke-math"]
     assert [load_config(preset=name).preset for name in preset_names()] == preset_names()
+
+
+def test_the_folder_of_a_model_is_kept_with_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("mine", "smollm2-135m"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    names = ("mine", "owner/name", "smollm2-135m")
+    kept = [with_absolute_model(validate({"model": {"name": name}})).model.name for name in names]
+    assert kept == [str(tmp_path / "mine"), "owner/name", "smollm2-135m"]
+
+
+def test_a_preset_for_mathematics_sets_the_domain_and_is_refused_for_another() -> None:
+    assert load_config(preset="smoke-math").domain == "math"
+    with pytest.raises(ConfigError, match="smoke-math is for the domain math, not swe"):
+        load_config(preset="smoke-math", domain="swe")
 
 
 @pytest.mark.parametrize("name", ["paper-swe", "paper-math", "single-gpu"])

@@ -17,6 +17,7 @@ from srl_agent.config_load import validate
 from srl_agent.errors import ConfigError
 from srl_agent.frozen import (
     check_quantized,
+    check_targets,
     choose_frozen,
     goes_on,
     load_4bit,
@@ -34,7 +35,7 @@ HAS_BITSANDBYTES = importlib.util.find_spec("bitsandbytes") is not None
 
 
 def settings(quantize: str = "none", rank: int = 8, **more: Any) -> Config:
-    return validate({"model": {"quantize": quantize, "dtype": "bfloat16"}, "lora": {"rank": rank}, **more})
+    return validate({"model": {"quantize": quantize, "dtype": "bfloat16"}, "lora": {"rank": rank}} | more)
 
 
 def test_4_bits_without_adapters_are_refused_with_the_setting_that_adds_them() -> None:
@@ -49,6 +50,13 @@ def test_4_bits_beside_vllm_are_refused_and_auto_takes_transformers() -> None:
         "transformers",
         "vllm cannot take over 4-bit weights (model.quantize)",
     )
+
+
+def test_adapters_for_layers_that_the_model_lacks_are_refused_with_those_it_has() -> None:
+    check_targets(settings(lora={"rank": 8, "targets": "q_proj, self_attn.v_proj"}), tiny_model())
+    check_targets(settings(lora={"rank": 0, "targets": "q_pro"}), tiny_model())
+    with pytest.raises(ConfigError, match=r"lora\.targets: .* no layer named 'q_pro'; there are .*q_proj"):
+        check_targets(settings(lora={"rank": 8, "targets": "q_pro,v_proj"}), tiny_model())
 
 
 @pytest.mark.parametrize("machine", [CPU, Machine("Apple GPU", 1, True)])

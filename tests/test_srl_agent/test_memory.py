@@ -18,11 +18,12 @@ from srl_agent.cli import main
 from srl_agent.config import LoraConfig
 from srl_agent.config_load import load_config, validate
 from srl_agent.memory import Shape, Sizes, activation_bytes, estimate, layer_bytes, peak, shape_of
-from srl_agent.memory_plan import Lengths, Plan, lengths_of, plans, remedy
+from srl_agent.memory_plan import Lengths, Plan, disk_line, lengths_of, plans, remedy
 from srl_agent.models import empty_model
 from srl_agent.prompt_tokens import PromptTokens
 from srl_agent.rollout import prefill
 from srl_agent.testing import FAMILIES, SHAPE, ToyDomain, save_tiny, tiny_model
+from srl_agent.trl_settings import adapters
 
 WIDE = {**SHAPE, "hidden_size": 128, "intermediate_size": 384, "head_dim": 32}
 SIZES = Sizes(
@@ -226,6 +227,17 @@ def test_the_settings_make_a_plan_for_each_stage(tmp_path: Path) -> None:
         ("rlvr", True, True),
     ]
     assert [plan.sizes.output_tokens for plan in found] == [40, 1024, 8192]
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_a_checkpoint_is_announced_as_large_as_what_training_saves(tmp_path: Path, rank: int) -> None:
+    config = validate({"model": {"name": str(save_tiny(tmp_path))}, "lora": {"rank": rank}})
+    (plan,) = plans(config, Machine("", 1, True), Lengths(30, 20, 4), 64e9)
+    model = tiny_model()
+    model = get_peft_model(model, adapters(config)) if rank else model
+    assert plan.saved == 12 * sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    line = disk_line([replace(plan, saved=2_000_000_000)], lambda stage: 3, 50_000_000_000)
+    assert line == "disk: checkpoints take about 6.00 GB at the most (srl 3 of 2.00 GB), and 50 GB are free"
 
 
 def test_a_dry_run_prints_every_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from srl_agent.run_dir import (
     check_space,
     complete_checkpoints,
     forget_after,
+    free_bytes,
     marker,
     new_run,
     provenance,
@@ -125,6 +126,10 @@ def test_a_disk_that_cannot_hold_the_checkpoints_is_refused_at_the_start(tmp_pat
     check_space(tmp_path / "srl", 1000, 2)
     with pytest.raises(ConfigError, match=r"GB free.*--output"):
         check_space(tmp_path / "srl", 10**15, 2)
+
+
+def test_the_room_for_a_directory_that_is_not_there_yet_is_that_of_its_disk(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path / "runs" / "new") == pytest.approx(free_bytes(tmp_path), rel=0.1)
 
 
 def test_provenance_names_versions_and_machine() -> None:

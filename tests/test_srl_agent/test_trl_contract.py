@@ -23,6 +23,7 @@ PARAMETERS = {
         "has_tool_images",
     ],
     "_save_checkpoint": ["self", "model", "trial"],
+    "create_model_card": ["self", "model_name", "dataset_name", "tags"],
     "_calculate_rewards": ["self", "inputs", "prompts", "completions", "completion_ids_list"],
 }
 LOGPS = ["self", "model", "input_ids", "attention_mask", "logits_to_keep", "batch_size", "compute_entropy"]
