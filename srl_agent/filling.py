@@ -119,7 +119,8 @@ class Filling:
         Returns whether carried groups are lost, as they belong to another number of processes.
         """
         self.stream.restore(state)
-        self.oversampling.kept_ratio = state["recent_kept_ratio"]
+        # Checkpoints from before the name was made unlike the metric's have the same number as `kept_ratio`.
+        self.oversampling.kept_ratio = state["recent_kept_ratio" if "recent_kept_ratio" in state else "kept_ratio"]
         carried = checkpoint / self._carried_name()
         self.carried = torch.load(carried, map_location=self.accelerator.device) if carried.is_file() else []
         written = {path.name.rpartition("-")[2] for path in checkpoint.glob("carried-*")}  # "2.pt" of 2 processes
