@@ -163,7 +163,7 @@ def _say_choices(
     why_dtype: str,
     domain_facts: Mapping[str, str],
 ) -> None:
-    device = machine.accelerator or f"CPU, {choose_threads(config.trainer.threads)[1]} threads"
+    device = machine.accelerator or f"CPU, threads: {choose_threads(config.trainer.threads)[1]}"
     progress.heading(f"srl-agent train --domain {config.domain}")
     for line in why:
         progress.say(line)
