@@ -34,7 +34,15 @@ def folder_of(capsys: pytest.CaptureFixture[str], rows: str, *words: str) -> str
 
 
 @pytest.mark.parametrize(
-    "words", [["-j", "7"], ["--slice", "0:1"], ["--filter", "2"], ["--timeout", "9"], ["--test-timeout", "9"]]
+    "words",
+    [
+        ["-j", "7"],
+        ["--slice", "0:1"],
+        ["--filter", "2"],
+        ["--timeout", "9"],
+        ["--test-timeout", "9"],
+        ["--server", "http://127.0.0.1:8/v1"],
+    ],
 )
 def test_what_decides_no_prediction_goes_on_in_the_same_folder(
     rows: str, capsys: pytest.CaptureFixture[str], words: list[str]
@@ -46,7 +54,6 @@ def test_what_decides_no_prediction_goes_on_in_the_same_folder(
     "words",
     [
         ["--server-model", "n"],
-        ["--server", "http://127.0.0.1:8/v1"],
         ["--seed", "3"],
         ["--max-tokens", "9"],
         ["--patcher", "oracle"],
@@ -69,13 +76,17 @@ def test_rows_that_say_something_else_go_elsewhere(rows: str, capsys: pytest.Cap
 def test_slices_of_the_same_predictions_share_a_folder_and_others_do_not(
     rows: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    said = []
     for file in ("one", "other"):
         made = [{"instance_id": name, "model_name_or_path": "m", "model_patch": file} for name in NAMES]
         Path(f"{file}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
         for part in ("0:1", "0:2", "1:2"):
             words = ["--rows", rows, "--predictions", f"{file}.jsonl", "--slice", part]
-            assert main(["eval", "issues", *words, "--no-scoring"]) == 0
-    assert len(list(Path("runs").iterdir())) == 2
+            assert main(["eval", "issues", *words, "--docker-host", "ftp://nowhere"]) == 2
+            said += [line for line in capsys.readouterr().out.splitlines() if line.startswith("directory: ")]
+    assert len(said) == 6
+    assert len(set(said[:3])) == len(set(said[3:])) == 1
+    assert said[0] != said[3]
 
 
 def test_two_local_models_do_not_share_a_folder(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
