@@ -91,6 +91,7 @@ def build(args: argparse.Namespace, config: Any, folder: Path) -> Any:
     from trl import GRPOTrainer
 
     from srl_agent.commands.train import quieten_libraries, token_counter
+    from srl_agent.hooks import Hooks
     from srl_agent.models import load_policy, load_tokenizer
     from srl_agent.stage_grpo import training_rows
     from srl_agent.step_reward import StepReward
@@ -116,9 +117,11 @@ def build(args: argparse.Namespace, config: Any, folder: Path) -> Any:
     if args.only == "TRL":
         return GRPOTrainer(reward_funcs=reward, **common)
     stream = StepStream([list(range(len(rows)))], seed=0)
-    return SrlTrainer(
+    trainer = SrlTrainer(
         config=config, stage="srl", reward=reward, stream=stream, on_fill=lambda step, fill, metrics: None, **common
     )
+    trainer.hooks = Hooks(lambda step, record: None)  # asked when the last step is saved
+    return trainer
 
 
 def print_table(args: argparse.Namespace, found: dict[str, dict[str, Any]]) -> None:
