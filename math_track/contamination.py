@@ -18,9 +18,9 @@ from pathlib import Path
 from math_track.benchmarks import BENCHMARKS, read_benchmark
 from math_track.gold import question
 from math_track.records import Problem
-from trajectories.errors import ParseError
 from trajectories.gates import GateSettings, TaskFacts, run_gates
 from trajectories.records import Episode
+from trajectories.rows import parsed
 from trajectories.sources import find_sources
 from trajectories.store import write_atomically
 
@@ -69,13 +69,7 @@ def _in(path: str, problems: Sequence[Problem]) -> list[str]:
 
 def _questions(path: str) -> Iterator[str]:
     for source in find_sources(path):
-        for where, row in source.rows():
-            try:
-                if isinstance(row, ParseError):
-                    raise row
-                yield question(row)
-            except ParseError as error:
-                raise ParseError(f"data.evaluation_sets: {where.file}:{where.index}: {error}") from error
+        yield from parsed(source.rows(), question, before="data.evaluation_sets: ")
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from trajectories.errors import ParseError
 from trajectories.fields import Row, kind_of
@@ -19,10 +19,23 @@ MAX_LINE = 1 << 28
 """Bytes of the longest line that is read (256 MiB); beyond it lies a file that is no JSONL, or a packing bomb."""
 
 Rows = Iterator[tuple[Where, Row | ParseError]]
+T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = object()
 _END = object()
+
+
+def parsed(rows: Rows, read: Callable[[Row], T], before: str = "", hint: str = "") -> Iterator[T]:
+    """What `read` makes of each row. ParseError names the first broken one, its place between `before` and `hint`."""
+    for where, row in rows:
+        try:
+            if isinstance(row, ParseError):
+                raise row
+            found = read(row)
+        except ParseError as error:
+            raise ParseError(f"{before}{where.file}:{where.index}: {error}{hint}") from error
+        yield found
 
 
 def file_rows(path: Path) -> Rows:

@@ -12,7 +12,7 @@ from typing import Any
 from trajectories.codec import episode_to_json, step_from_json, step_to_json
 from trajectories.errors import ParseError
 from trajectories.records import Episode, StepExample
-from trajectories.rows import file_rows
+from trajectories.rows import file_rows, parsed
 
 
 def write_episodes(path: Path | str, episodes: Iterable[Episode]) -> int:
@@ -27,14 +27,7 @@ def write_steps(path: Path | str, steps: Iterable[StepExample]) -> int:
 
 def read_steps(path: Path | str) -> list[StepExample]:
     """Steps as `write_steps` wrote them; ParseError names file, line and field of the first that is broken."""
-    steps = []
-    for where, row in file_rows(Path(path)):
-        if isinstance(row, ParseError):
-            raise ParseError(f"{where.file}:{where.index}: {row}") from row
-        try:
-            steps.append(step_from_json(row))
-        except ParseError as error:
-            raise ParseError(f"{where.file}:{where.index}: {error}") from error
+    steps = list(parsed(file_rows(Path(path)), step_from_json))
     if not steps:
         raise ParseError(f"{path}: no steps in it")
     return steps

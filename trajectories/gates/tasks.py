@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trajectories.errors import ParseError
 from trajectories.fields import Row, get_name, optional_text
+from trajectories.rows import parsed
 from trajectories.sources import find_sources
 
 _ADDED_FILE = re.compile(r"^--- (?:a/)?(\S+)\n\+\+\+ (?:b/)?(\S+)", re.MULTILINE)
@@ -46,13 +47,7 @@ class TaskFacts:
 def read_tasks(path: Path | str) -> Iterator[TaskFacts]:
     """The task rows of a JSONL, JSON or parquet file or folder; ParseError names the first broken row."""
     for source in find_sources(path):
-        for where, row in source.rows():
-            try:
-                if isinstance(row, ParseError):
-                    raise row
-                yield task_facts(row)
-            except ParseError as error:
-                raise ParseError(f"{where.file}:{where.index}: {error}; expected a row of a task set") from error
+        yield from parsed(source.rows(), task_facts, hint="; expected a row of a task set")
 
 
 def task_facts(row: Row) -> TaskFacts:
