@@ -32,7 +32,7 @@ from srl_agent.domain import StepSets, facts_of, find_domain, tasks_of, with_opt
 from srl_agent.errors import ConfigError, ModelError
 from srl_agent.frozen import check_quantized
 from srl_agent.idle import idle_settings
-from srl_agent.memory_plan import device_bytes, disk_line, lengths_of, plans, say_memory
+from srl_agent.memory_plan import Lengths, device_bytes, disk_line, lengths_of, plans, say_memory
 from srl_agent.models import context_length, load_tokenizer, resolve_model
 from srl_agent.progress import Progress
 from srl_agent.run_dir import (
@@ -72,23 +72,14 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     floors = domain.floors(config, steps.train)
     tasks = tasks_of(domain, config).problems(config, steps) if "rlvr" in config.stages else steps
     _say_choices(progress, config, machine, steps, floors, why, why_dtype, facts_of(domain, config))
-    for line in tasks.summary:
-        if line not in steps.summary:
-            progress.say(f"rlvr: {line}")
-    _say_not_evaluated(progress, config, {stage: tasks if stage == "rlvr" else steps for stage in config.stages})
-    for line in idle_settings(config):
-        progress.warn(line)
-    _say_too_long(progress, config, steps, count_tokens)
-    lengths = lengths_of(steps.train, count_tokens)
-    found = plans(config, machine, lengths, device_bytes(machine))
-    say_memory(progress, config, found, lengths, whole=dry_run)
+    _say_sets(progress, config, steps, tasks, count_tokens)
 
     def context_in(folder: Path, stage: str) -> StageContext:
         sets = tasks if stage == "rlvr" else steps
         return StageContext(config, folder, stage, machine, domain, sets, tokenizer, floors, progress)
 
     place = resume or Path(config.output or default_folder(config))
-    progress.say(disk_line(found, lambda stage: context_in(place, stage).checkpoints, free_bytes(place)))
+    _say_needs(partial(context_in, place), lengths_of(steps.train, count_tokens), config, whole=dry_run)
     if dry_run:
         print_example(progress.console, domain, config, steps)
         return 0
@@ -99,17 +90,21 @@ def run(config: Config, *, resume: Path | None, dry_run: bool, why: Sequence[str
     if machine.main:
         _write_provenance(folder, config, machine, steps, floors)
     progress.say(f"run directory: {folder}")
+    _say_results(progress, config, folder, _trained(progress, config, folder, context))
+    leave_the_others()
+    return 0
+
+
+def _trained(progress: Progress, config: Config, folder: Path, context: Callable[[str], StageContext]) -> Path:
+    """The checkpoint that the stages end with."""
     try:
-        checkpoint = run_stages(context, config.stages, resolve_model(config.model.name))
+        return run_stages(context, config.stages, resolve_model(config.model.name))
     except KeyboardInterrupt:
         progress.warn(
             "interrupted; it goes on from its last checkpoint, or from the stage's beginning where there is none yet, "
             f"with: srl-agent train --resume {folder}"
         )
         raise
-    _say_results(progress, config, folder, checkpoint)
-    leave_the_others()
-    return 0
 
 
 def _load_tokenizer(progress: Progress, config: Config, dry_run: bool) -> Any:
@@ -186,6 +181,27 @@ def _say_choices(
 def _processes(machine: Machine) -> str:
     sharding = f", weights shared out by {machine.sharding}" if machine.sharding else ""
     return f", {machine.processes} processes{sharding}" if machine.processes > 1 else sharding
+
+
+def _say_sets(
+    progress: Progress, config: Config, steps: StepSets, tasks: StepSets, count_tokens: Callable[[str], int]
+) -> None:
+    """What `rlvr` trains on beside the others, and what of data and settings is likely not meant."""
+    for line in tasks.summary:
+        if line not in steps.summary:
+            progress.say(f"rlvr: {line}")
+    _say_not_evaluated(progress, config, {stage: tasks if stage == "rlvr" else steps for stage in config.stages})
+    for line in idle_settings(config):
+        progress.warn(line)
+    _say_too_long(progress, config, steps, count_tokens)
+
+
+def _say_needs(context: Callable[[str], StageContext], lengths: Lengths, config: Config, *, whole: bool) -> None:
+    """What the stages are likely to need of the device's memory and of the disk."""
+    first = context(config.stages[0])
+    found = plans(config, first.machine, lengths, device_bytes(first.machine))
+    say_memory(first.progress, config, found, lengths, whole=whole)
+    first.progress.say(disk_line(found, lambda stage: context(stage).checkpoints, free_bytes(first.run)))
 
 
 def _say_not_evaluated(progress: Progress, config: Config, sets: Mapping[str, StepSets]) -> None:
