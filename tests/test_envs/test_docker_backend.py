@@ -166,6 +166,8 @@ def test_an_image_with_volumes_is_refused(spec: Spec) -> None:
 
 
 def test_a_sleep_that_looks_like_the_first_processs_is_killed(sandbox: DockerSandbox) -> None:
-    sandbox.run("(setsid sleep 3600 >/dev/null 2>&1 &)")
     count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 360[0]' | wc -l"
+    sandbox.run("(setsid sleep 3600 >/dev/null 2>&1 &)")
+    # A process has no command line for a moment while it becomes another program.
+    sandbox.run(f"until [ $({count}) = 2 ]; do sleep 0.1; done")
     assert (sandbox.run(count).output, sandbox.run(count, fresh=True).output) == ("2\n", "1\n")
