@@ -28,6 +28,8 @@ TOO_LONG = re.compile(r"context[ _](?:length|size|window)|maximum model length|(
 """How servers refuse a prompt beyond their context (OpenAI, vLLM up to 0.16, SGLang, TensorRT-LLM, llama.cpp)."""
 MAX_WAIT = 60.0
 """Seconds between two tries at most, whatever the server asks for."""
+REACH = 10.0
+"""Seconds for the server to take a connection."""
 SHOWN = 300
 """Characters of an answer that an error shows."""
 
@@ -74,6 +76,15 @@ class ChatServer:
             raise ModelError(f"--server: expected a URL such as http://localhost:8000/v1, found '{server.url}'")
         key = os.environ.get(KEY, "") if key is None else key
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def reach(self) -> None:
+        """ModelError where nobody listens at the URL, for what would begin other work before its first question."""
+        try:
+            httpx.head(self._url, timeout=REACH)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise ModelError(f"{self._url}: cannot be reached ({error or type(error).__name__}); {_REMEDY}") from error
+        except httpx.TransportError:
+            return  # it is there, and busy or of few words: the questions, which are tried again, will tell
 
     def __call__(
         self, prompts: Sequence[Prompt], rollouts: int, seeds: Sequence[Sequence[int]], done: Done

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -41,3 +43,24 @@ class Progress:
         took = now - self._last if seconds is None else seconds
         self.say(f"{stage} {step:>{len(str(total))}}/{total}  {cells}  {took:.1f} s")
         self._last = now
+
+
+@contextmanager
+def pulse(beat: Callable[[], None], every: float) -> Iterator[Callable[[], None]]:
+    """Call `beat`, on a thread of its own, after each `every` seconds in which what is yielded was not called."""
+    heard, over = threading.Event(), threading.Event()
+
+    def run() -> None:
+        while not over.is_set():
+            if not heard.wait(every):
+                beat()
+            heard.clear()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield heard.set
+    finally:
+        over.set()
+        heard.set()
+        thread.join()

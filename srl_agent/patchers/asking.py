@@ -40,8 +40,13 @@ class Asking:
         self._gate = threading.BoundedSemaphore(model.threads or 1)
         self._changed = threading.Condition()
         self._waiting: list[_Request] = []
-        self._active = 0
         self._drawing = False
+        self._given: dict[str, int] = {}
+
+    def under_way(self) -> dict[str, int]:
+        """Names of the tasks under way to the outputs that each was given so far."""
+        with self._changed:
+            return dict(self._given)
 
     @contextmanager
     def of(self, name: str) -> Iterator[Ask]:
@@ -52,17 +57,25 @@ class Asking:
             nonlocal count
             seed = seed_of(self.seed, name, count)
             count += 1
-            return self._alone(prompt, seed) if self.model.threads else self._together(name, prompt, seed)
+            answer = self._alone(prompt, seed) if self.model.threads else self._together(name, prompt, seed)
+            with self._changed:
+                self._given[name] = count
+            return answer
 
-        self._join(1)
+        self._join(name)
         try:
             yield ask
         finally:
-            self._join(-1)
+            self._leave(name)
 
-    def _join(self, more: int) -> None:
+    def _join(self, name: str) -> None:
         with self._changed:
-            self._active += more
+            self._given[name] = 0
+            self._changed.notify_all()
+
+    def _leave(self, name: str) -> None:
+        with self._changed:
+            del self._given[name]
             self._changed.notify_all()
 
     def _alone(self, prompt: Prompt, seed: int) -> Answer:
@@ -99,7 +112,8 @@ class Asking:
     def _ready(self) -> bool:
         if self._drawing or not self._waiting:
             return False
-        enough = min(self._active, self.model.together or self._active)
+        active = len(self._given)
+        enough = min(active, self.model.together or active)
         return len(self._waiting) >= enough or time.monotonic() - self._waiting[0].since >= self.patience
 
     def _draw(self, batch: Sequence[_Request]) -> None:

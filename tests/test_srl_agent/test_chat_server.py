@@ -113,6 +113,24 @@ def test_a_server_that_is_not_there_is_named() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with pytest.raises(ModelError, match=rf"{url}/chat/completions: cannot be reached"):
             ask(url, prompts(1), retries=1)
+        with pytest.raises(ModelError, match=rf"{url}/chat/completions: cannot be reached"):
+            ChatServer(Server(url, "m")).reach()
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"])
+def test_whatever_listens_can_be_reached(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ChatServer(Server(f"http://127.0.0.1:{server.getsockname()[1]}/v1", "m")).reach()
+        thread.join()
 
 
 def test_an_answer_that_does_not_come_is_a_time_out() -> None:

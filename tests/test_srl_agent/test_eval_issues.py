@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from envs import harness_daemon
 from envs.base import find_backend
 from envs.hygiene import docker_leftovers
 from srl_agent.cli import main
+from srl_agent.commands.eval import issue_work
 from srl_agent.output_format import format_output
 from trajectories.records import Action
 from trajectories.render import render_action
@@ -126,7 +128,10 @@ def test_each_way_to_fail_has_its_own_name(tasks: Path, tmp_path: Path, capsys: 
     assert "mini__parse-hyphn; did you mean mini__parse-hyphen?" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_scripted_model_that_solves_two_of_five_gets_two_of_five(tasks: Path, tmp_path: Path) -> None:
+def test_a_scripted_model_that_solves_two_of_five_gets_two_of_five(
+    tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(issue_work, "PULSE", 0.1)
     with endpoint(scripted) as server:
         assert main(options(tasks, server.url, tmp_path)) == 0
     found = summary(tmp_path)
@@ -135,6 +140,7 @@ def test_a_scripted_model_that_solves_two_of_five_gets_two_of_five(tasks: Path, 
     assert found["effort"]["ended"] == {"submit": 5}
     episodes = [json.loads(line) for line in (tmp_path / "episodes.jsonl").read_text().splitlines()]
     assert {row["instance_id"] for row in episodes if row["resolved"]} == set(SOLVED)
+    assert re.search(r"at work: mini__[\w-]+ \(outputs: \d\)", capsys.readouterr().out)
 
 
 def kill_when(words: Sequence[str], there: Callable[[], bool]) -> None:

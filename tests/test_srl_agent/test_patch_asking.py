@@ -62,6 +62,15 @@ def test_a_local_model_draws_what_waits_together_in_the_order_of_the_names() -> 
     ]
 
 
+def test_the_outputs_of_what_is_under_way_are_counted() -> None:
+    asking = Asking(Scripted(scripts(), 0, threads=True), 0)
+    with asking.of("a") as ask, asking.of("b"):
+        ask(prompt("a", 0))
+        ask(prompt("a", 1))
+        assert asking.under_way() == {"a": 2, "b": 0}
+    assert asking.under_way() == {}
+
+
 def test_an_engine_without_a_bound_draws_all_that_waits() -> None:
     model = Scripted(scripts(), 0, threads=False)
     played(Asking(model, 0, patience=60), dict.fromkeys(NAMES, 2))

@@ -77,9 +77,11 @@ def check_fits(engine: Engine, longest: int, setting: str) -> None:
 
 def _server(args: argparse.Namespace, config: Config) -> Engine:
     def draw(sampling: Sampling) -> Answerer:
-        return ChatServer(server_of(args, sampling))
+        server = ChatServer(server_of(args, sampling))
+        server.reach()
+        return server
 
-    draw(Sampling(0.0, 1))  # what cannot be is refused now
+    ChatServer(server_of(args, Sampling(0.0, 1)))  # what cannot be is refused now
     counted = f"by the tokenizer of {args.tokenizer}" if args.tokenizer else ESTIMATED
     facts = {
         "engine": f"server {args.server}",

@@ -23,6 +23,7 @@ from srl_agent.patchers.asking import Asking
 from srl_agent.patchers.framing import settled
 from srl_agent.patchers.places import absent_images, images, work_on
 from srl_agent.patchers.settings import PatchConfig
+from srl_agent.progress import pulse
 from srl_agent.swe_eval.generate import generate, left_to_do
 from srl_agent.swe_eval.harness_engine import how_to_get
 from srl_agent.swe_eval.records import Prediction, Task
@@ -31,6 +32,10 @@ from srl_agent.wording import plural
 
 Say = Callable[[str], None]
 ROOT = "/testbed"
+PULSE = 60.0
+"""Seconds without a finished task after which it is said what is under way."""
+SHOWN = 4
+"""Tasks that are named then."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,17 @@ def make_predictions(plan: Plan, tasks: TaskSet, folder: Path, jobs: int, pull: 
     for line in (*plan.why, f"patcher: {plan.patcher}", *(f"{k}: {value}" for k, value in plan.engine.facts.items())):
         say(line)
     backend = _backend(plan.config.sandbox.backend, left_to_do(tasks.tasks, folder), pull, say)
-    work = _worker(plan, backend)
+    model = Once(lambda: Asking(plan.engine.open(plan.longest)(plan.sampling), plan.config.seed))
     done = 0
 
     def tell(task: Task, how: str) -> None:
         nonlocal done
         done += 1
         say(f"{task.instance_id}: {how} ({done} worked on)")
+        finished()
 
-    made = generate(tasks.tasks, work, folder, jobs, tell)
+    with pulse(lambda: say(_at_work(model.made)), PULSE) as finished:
+        made = generate(tasks.tasks, _worker(plan, backend, model), folder, jobs, tell)
     return Made(made.predictions, made.failed, {**plan.facts, "engine": plan.engine.facts["engine"]})
 
 
@@ -132,12 +139,20 @@ def _backend(wanted: str, left: Sequence[Task], pull: bool, say: Say) -> Backend
     return replace(backend, pull=pull)
 
 
-def _worker(plan: Plan, backend: Backend) -> Callable[[Task], Patched]:
+def _at_work(model: Asking | None) -> str:
+    """How far the tasks are that are under way."""
+    if model is None:
+        return "at work: the model is being loaded"
+    given = [f"{name} (outputs: {count})" for name, count in model.under_way().items()]
+    more = [f"{len(given) - SHOWN} more"] if len(given) > SHOWN else []
+    return f"at work: {', '.join([*given[:SHOWN], *more])}"
+
+
+def _worker(plan: Plan, backend: Backend, model: Once) -> Callable[[Task], Patched]:
     """What makes the prediction of one task, on any thread; the model is loaded for the first of them."""
-    config, engine = plan.config, plan.engine
+    engine = plan.engine
     start, solve = images(backend, Limits(), ROOT), find_patcher(plan.patcher)
-    model = Once(lambda: Asking(engine.open(plan.longest)(plan.sampling), config.seed))
-    kit = Kit(engine.facts["model"], engine.count_tokens, config.data, plan.settings, ROOT)
+    kit = Kit(engine.facts["model"], engine.count_tokens, plan.config.data, plan.settings, ROOT)
 
     return lambda task: work_on(task, solve, start, model.get(), kit)
 
@@ -147,11 +162,11 @@ class Once:
 
     def __init__(self, make: Callable[[], Asking]) -> None:
         self._make, self._lock = make, threading.Lock()
-        self._made: Asking | None = None
+        self.made: Asking | None = None
 
     def get(self) -> Asking:
         """What was made."""
         with self._lock:
-            if self._made is None:
-                self._made = self._make()
-            return self._made
+            if self.made is None:
+                self.made = self._make()
+            return self.made
