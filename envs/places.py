@@ -9,7 +9,7 @@ from types import MappingProxyType
 from envs.base import Backend, Sandbox, Spec
 from envs.demo.place import demo_spec, placer
 from envs.errors import SandboxError
-from envs.images import task_image, task_set
+from envs.images import is_here, task_image, task_set
 from trajectories.records import Episode
 
 Prepare = Callable[[Sandbox], None]
@@ -65,4 +65,11 @@ class Places:
                 f"{self.name} has no images by name; give a root directory (--image DIR), or an empty image for the "
                 "host's own system (--image '')"
             )
-        return task_image({"instance_id": episode.instance_id}, task_set(episode.source))
+        image = task_image({"instance_id": episode.instance_id}, task_set(episode.source))
+        if "__" not in episode.instance_id and not is_here(image):
+            # No command is named that could only fail: nobody publishes an image for an id without a repository.
+            raise SandboxError(
+                f"no image is known for '{episode.instance_id}', which is no id as owner__name-123; "
+                "give its image (--image NAME)"
+            )
+        return image

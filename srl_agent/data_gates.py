@@ -43,7 +43,6 @@ def gates_line(report: GateReport) -> str:
     if not report.gates:
         return ""
     episodes = report.episodes_read - report.episodes_kept
-    steps = sum(gate.steps for gate in report.gates.values() if gate.kind == "step")
     found = [
         f"{name} {gate.episodes if gate.kind == 'episode' else gate.steps}"
         for name, gate in report.gates.items()
@@ -51,6 +50,6 @@ def gates_line(report: GateReport) -> str:
     ]
     counts = f": {', '.join(found)}" if found else ""
     return (
-        f"gates: {len(report.gates)} asked, {plural(episodes, 'episode')} and {plural(steps, 'single step')} "
-        f"left out as targets{counts} (data.gates)"
+        f"gates: {len(report.gates)} asked, {plural(episodes, 'episode')} and "
+        f"{plural(report.steps_dropped, 'single step')} left out as targets{counts} (data.gates)"
     )

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from trajectories.codec import episode_to_json, step_from_json, step_to_json
 from trajectories.errors import ParseError
@@ -39,28 +39,41 @@ def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def write_atomically(path: Path, lines: Iterable[str]) -> int:
-    """Write lines beside the target and rename, so that a reader never meets half a file; returns how many."""
+    """Write lines beside the target and rename, so that a reader never meets half a file; returns how many.
+
+    A link is followed. A pipe or a device (`>(gzip > a.gz)`, `/dev/null`) is written into: a file renamed over it
+    would take its place.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _write_and_rename(path, lines)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("w", encoding="ascii", newline="\n") as file:
+                return _write(file, lines)
+        target = path.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _write_and_rename(target, lines)
     except OSError as error:
         # The user knows the target, not the temporary name; a full disk names no file at all.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _write_and_rename(path: Path, lines: Iterable[str]) -> int:
-    count = 0
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
-            for line in lines:
-                file.write(line + "\n")
-                count += 1
+            count = _write(file, lines)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    return count
+
+
+def _write(file: IO[str], lines: Iterable[str]) -> int:
+    count = 0
+    for line in lines:
+        file.write(line + "\n")
+        count += 1
     return count
 
 

@@ -15,7 +15,9 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-PACKED_SUFFIXES = (".gz", ".zst")
+_MAGIC = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+"""First bytes of gzip (RFC 1952, section 2.3.1) and of Zstandard frames (RFC 8878, section 3.1.1)."""
+PACKED_SUFFIXES = tuple(_MAGIC)
 BUFFER = 1 << 20
 """Bytes read at a time: rows of trajectories have some hundred kB."""
 UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, zstd.ZstdError, EOFError)
@@ -31,23 +33,35 @@ def inner_suffix(path: Path) -> str:
 
 
 def open_stream(path: Path) -> BinaryIO:
-    """The content of a file, unpacked; OSError where it cannot be opened.
+    """The content of a file, unpacked by its suffix, else by its first bytes; OSError where it cannot be opened.
 
     Packed ones keep their own small buffers: one more around them would lose what it holds at the place of damage.
     """
-    if path.suffix == ".gz":
+    packing = path.suffix if path.suffix in PACKED_SUFFIXES else _packing_of_file(path)
+    if packing == ".gz":
         return cast(BinaryIO, gzip.open(path, "rb"))
-    if path.suffix == ".zst":
+    if packing == ".zst":
         return cast(BinaryIO, zstd.open(path, "rb", options=_ZSTD_OPTIONS))
     return path.open("rb", buffering=BUFFER)
 
 
+def _packing_of_file(path: Path) -> str:
+    """Browsers and proxies drop the suffix of what they fetch."""
+    with path.open("rb") as stream:
+        return _packing(stream.read(4))
+
+
+def _packing(head: bytes) -> str:
+    """The suffix that packed content with these first bytes should have, else empty."""
+    return next((suffix for suffix, magic in _MAGIC.items() if head.startswith(magic)), "")
+
+
 def unpacked(stream: io.BufferedReader) -> BinaryIO:
     """The stream, unpacked where its first bytes are those of gzip or zstd: a pipe has no name that tells."""
-    head = stream.peek(4)
-    if head.startswith(b"\x1f\x8b"):
+    packing = _packing(stream.peek(4))
+    if packing == ".gz":
         return cast(BinaryIO, gzip.open(stream, "rb"))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
+    if packing == ".zst":
         return cast(BinaryIO, zstd.open(stream, "rb", options=_ZSTD_OPTIONS))
     return cast(BinaryIO, stream)
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from srl_agent.signals import ended_by_sigterm
+from srl_agent.wording import plural
 
 if TYPE_CHECKING:
     from envs.places import Places
@@ -155,7 +156,7 @@ class Records:
     @property
     def line(self) -> str:
         """What was written, for the terminal; empty where nothing was asked."""
-        return f"wrote {self.path}: {self.count} records" if self.path is not None else ""
+        return f"wrote {self.path}: {plural(self.count, 'record')}" if self.path is not None else ""
 
 
 def until_interrupted(command: Callable[[], int]) -> int:

@@ -108,6 +108,17 @@ def test_steps_writes_both_sets(episodes: Path, tmp_path: Path) -> None:
     assert (len(train), len(held_out)) == (6 * 3, 3 * 3)
 
 
+def test_step_rows_given_for_episodes_are_named_as_such(episodes: Path, tmp_path: Path) -> None:
+    srl_agent("steps", episodes, "--output", tmp_path / "steps")
+    with pytest.raises(ParseError, match="a step row as `data steps` writes them, no episode; give the episodes"):
+        srl_agent("stats", tmp_path / "steps" / "train.jsonl")
+
+
+def test_steps_refuses_a_file_for_its_folder_before_the_work(episodes: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--output: .*expected a folder"):
+        srl_agent("steps", "no-such-file", "--output", episodes)
+
+
 def test_steps_without_an_input_takes_the_bundled_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert srl_agent("steps", "--output", tmp_path) == 0
     out = capsys.readouterr().out

@@ -115,6 +115,25 @@ def test_stats_name_what_the_gates_find_and_where(file: Path, capsys: Output) ->
     assert "nothing found by " in out and "not run: contamination: " in out
 
 
+def test_stats_say_of_how_many_episodes_the_task_rows_were(file: Path, tmp_path: Path, capsys: Output) -> None:
+    rows = tmp_path / "tasks.jsonl"
+    rows.write_text(json.dumps({"instance_id": "o__r-3", "FAIL_TO_PASS": ["tests/test_a.py::test_b"]}))
+    run("stats", file, "--gates", "leak-hidden-tests", "--tasks", rows)
+    assert "leak-hidden-tests judged 1 of 5 episodes: no task row has what it needs for the rest" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_gate_whose_task_rows_are_all_of_other_tasks_does_not_claim_to_find_nothing(
+    file: Path, tmp_path: Path, capsys: Output
+) -> None:
+    rows = tmp_path / "tasks.jsonl"
+    rows.write_text(json.dumps({"instance_id": "o__other-1", "FAIL_TO_PASS": ["tests/test_a.py::test_b"]}))
+    run("stats", file, "--gates", "leak-hidden-tests", "--tasks", rows)
+    out = capsys.readouterr().out
+    assert "leak-hidden-tests judged 0 of 5 episodes" in out and "nothing found by" not in out
+
+
 def test_stats_as_json_hold_the_gates(file: Path, capsys: Output) -> None:
     run("stats", file, "--json")
     gates = json.loads(capsys.readouterr().out)["gates"]

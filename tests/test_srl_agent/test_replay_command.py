@@ -121,6 +121,16 @@ def test_a_replay_that_is_ended_stops_its_commands_and_keeps_its_records(
     assert list((tmp_path / "state").iterdir()) == []
 
 
+def test_for_an_id_without_a_repository_no_image_to_pull_is_made_up(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if reason := find_backend("docker").why_not():
+        pytest.skip(reason)
+    assert main(["replay", write(("true", ""), instance="task-68f52fac"), "--backend", "docker"]) == 1
+    printed = capsys.readouterr().out
+    assert "no image is known for 'task-68f52fac'" in printed and "docker pull" not in printed
+
+
 def test_an_image_that_is_not_here_is_named_with_the_command_that_gets_it(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

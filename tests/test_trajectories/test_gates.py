@@ -18,7 +18,7 @@ from trajectories.gates import DEFAULT_GATES, GATES, GateSettings, find_gate, ga
 from trajectories.gates.contamination import statement_of
 from trajectories.gates.git_state import Hashes
 from trajectories.gates.shell import shell_commands
-from trajectories.gates.tasks import task_facts
+from trajectories.gates.tasks import TaskFacts, task_facts
 from trajectories.records import Action, Episode
 
 LOOK = act("cat a.py", "x = 1")
@@ -76,6 +76,21 @@ def test_the_table_names_the_first_example_and_what_was_not_run() -> None:
     assert rows["leak-git-history"][1:4] == ("episode", 1, 0)
     assert rows["leak-git-history"][4] == f"{run().traj_id} step 1: reads the reflog: git reflog"
     assert rows["contamination"][4] == "not run: no evaluation sets were given"
+
+
+def test_a_step_that_two_gates_meet_is_dropped_once() -> None:
+    report = run_gates([run(*[LOOK] * 5)], ["repeated-step", "loop"]).report
+    assert min(report.gates[name].steps for name in ("repeated-step", "loop")) > 0
+    assert report.steps_dropped == report.steps_read - report.steps_kept < sum(g.steps for g in report.gates.values())
+
+
+@pytest.mark.parametrize("gate", ["leak-hidden-tests", "leak-gold-patch"])
+def test_an_episode_without_a_row_of_its_task_is_counted_as_not_judged(gate: str) -> None:
+    added = "".join(f"+a_line_long_enough_{k} = {k}\n" for k in range(9))
+    known = TaskFacts(run().instance_id, patch=added, failing=("tests/test_a.py::test_b",))
+    settings = GateSettings(tasks={known.instance_id: known})
+    episodes = [run(LOOK), replace(run(LOOK), instance_id="o__other-1", traj_id="other")]
+    assert run_gates(episodes, [gate], settings).report.gates[gate].blind == 1
 
 
 def test_episodes_pass_one_by_one() -> None:

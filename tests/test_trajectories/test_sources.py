@@ -52,6 +52,13 @@ def test_a_packed_file_reads_as_the_plain_one(tmp_path: Path, packed: str, name:
 
 
 @pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_packed_file_that_lost_its_suffix_is_known_by_its_first_bytes(tmp_path: Path, packed: str, name: str) -> None:
+    (tmp_path / name).write_bytes(PACKERS[packed](TEXT))
+    assert rows_of(tmp_path / name) == ROWS
+
+
+@pytest.mark.parametrize("packed", PACKERS)
 def test_packed_files_joined_to_one_are_read_to_the_end(tmp_path: Path, packed: str) -> None:
     (tmp_path / f"a.jsonl{packed}").write_bytes(PACKERS[packed](TEXT) * 2)
     assert rows_of(tmp_path / f"a.jsonl{packed}") == ROWS * 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,25 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
     with pytest.raises(RuntimeError, match="the source broke"):
         write_episodes(tmp_path / "e.jsonl", failing())
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("e.jsonl", before)]
+
+
+def test_a_write_to_a_link_follows_it(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "far" / "e.jsonl")
+    write_episodes(tmp_path / "link.jsonl", [episode()])
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert len(read_episodes(tmp_path / "far" / "e.jsonl")[0]) == 1
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.extend(pipe.read_text().splitlines()))
+    reader.start()
+    write_episodes(pipe, [episode()])
+    reader.join(timeout=30)
+    assert (len(read), pipe.is_fifo()) == (1, True)
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:

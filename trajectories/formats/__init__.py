@@ -7,7 +7,7 @@ formats in that order, so a new one whose rows an older one would take stands be
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
@@ -106,7 +106,7 @@ def _row_episode(
         return None
     name = next((n for n, reader in readers.items() if not detect or reader.looks_like(row)), None)
     if name is None:
-        tally.drop(where, f"no known format ({', '.join(readers)}) has a row with the keys {describe_keys(row)}")
+        tally.drop(where, _unknown(row, readers))
         return None
     messages = readers[name].count_messages(row)
     try:
@@ -119,6 +119,12 @@ def _row_episode(
         return None
     tally.keep(where, name, messages, reading)
     return reading.episode
+
+
+def _unknown(row: Row, readers: Iterable[str]) -> str:
+    if "expert_action" in row and "prompt" in row:
+        return "a step row as `data steps` writes them, no episode; give the episodes that the steps were cut from"
+    return f"no known format ({', '.join(readers)}) has a row with the keys {describe_keys(row)}"
 
 
 def _unique(episode: Episode, seen: dict[str, int]) -> Episode:

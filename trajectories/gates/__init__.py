@@ -100,6 +100,9 @@ def gate_episodes(
     for episode in episodes:
         gated = _look(episode, gates)
         tally.count(gated.findings)
+        for name, gate in gates.items():
+            if gate.blind(episode):
+                tally.blind(name)
         tally.episode(len(episode.turns), len(episode.turns) - len(gated.dropped_steps) if gated.kept else None)
         yield gated
 

@@ -73,6 +73,10 @@ class Gate(Protocol):
         """Why it can find nothing (no task rows given), empty where it can."""
         ...
 
+    def blind(self, episode: Episode) -> bool:
+        """Whether it lacks what it needs to judge this episode (no row of its task among those given)."""
+        ...
+
 
 class Forgetful:
     """For gates that judge each episode for itself."""
@@ -81,7 +85,15 @@ class Forgetful:
         """Nothing."""
 
 
-class Always(Forgetful):
+class Seeing:
+    """For gates that need no row of the episode's own task."""
+
+    def blind(self, episode: Episode) -> bool:
+        """Never."""
+        return False
+
+
+class Always(Seeing, Forgetful):
     """For gates that also need nothing but the episode."""
 
     def idle(self) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from datasketch import MinHash, MinHashLSH
 
-from trajectories.gates.base import Forgetful, GateSettings
+from trajectories.gates.base import Forgetful, GateSettings, Seeing
 from trajectories.gates.tasks import TaskFacts
 from trajectories.gates.whole import Found
 from trajectories.records import Episode
@@ -32,7 +32,7 @@ _WORD = re.compile(r"\w+")
 _SMITH = re.compile(r"\.([0-9a-f]{7,40})(?:\.|$)")
 
 
-class Contamination(Forgetful):
+class Contamination(Seeing, Forgetful):
     """Drops episodes of the evaluation sets' tasks."""
 
     kind: Literal["episode", "step"] = "episode"

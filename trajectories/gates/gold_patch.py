@@ -29,12 +29,19 @@ class GoldPatch(Forgetful):
         has_patch = any(facts.patch for facts in self._tasks.values())
         return "" if has_patch else "no task rows with a patch were given"
 
+    def blind(self, episode: Episode) -> bool:
+        """Without its task's patch, or with one too short to tell a copy."""
+        return len(self._gold(episode)) < self._fewest
+
+    def _gold(self, episode: Episode) -> frozenset[str]:
+        facts = self._tasks.get(episode.instance_id)
+        return added_lines(facts.patch) if facts else frozenset()
+
     def look(self, episode: Episode) -> Found:
         """One finding at the step that completed the copy, or one for the task."""
-        facts = self._tasks.get(episode.instance_id)
-        gold = added_lines(facts.patch) if facts else frozenset()
-        if len(gold) < self._fewest:
+        if self.blind(episode):
             return
+        gold = self._gold(episode)
         given = gold & telling_lines([episode.task])
         if len(given) >= self._share * len(gold):
             yield None, f"the task gives {len(given)} of the gold patch's {len(gold)} added lines", ""

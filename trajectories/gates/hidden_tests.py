@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from trajectories.gates.actions import is_python, python_sources, turns_with_commands
@@ -38,7 +38,13 @@ class HiddenTests(Forgetful):
 
     def idle(self) -> str:
         """Without task rows no test is known to be hidden."""
-        return "" if _known(self._tasks) else "no task rows with FAIL_TO_PASS or test_patch were given"
+        has_tests = any(map(_has_tests, self._tasks.values()))
+        return "" if has_tests else "no task rows with FAIL_TO_PASS or test_patch were given"
+
+    def blind(self, episode: Episode) -> bool:
+        """Without a row of its task that has tests."""
+        facts = self._tasks.get(episode.instance_id)
+        return facts is None or not _has_tests(facts)
 
     def look(self, episode: Episode) -> Found:
         """One finding a file and step."""
@@ -59,8 +65,8 @@ class HiddenTests(Forgetful):
                     yield step, f"reads {file}, which only the hidden patch adds", excerpt(path)
 
 
-def _known(tasks: Mapping[str, TaskFacts]) -> bool:
-    return any(facts.failing or facts.test_patch for facts in tasks.values())
+def _has_tests(facts: TaskFacts) -> bool:
+    return bool(facts.failing or facts.test_patch)
 
 
 def _match(path: str, files: frozenset[str]) -> str:

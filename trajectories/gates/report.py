@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from trajectories.gates.base import Finding
@@ -25,6 +25,8 @@ class GateCount:
     examples: tuple[Finding, ...] = ()
     idle: str = ""
     """Why it could find nothing, else empty."""
+    blind: int = 0
+    """Episodes that it could not judge: no row of their task has what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class GateReport:
     """Of all episodes."""
     steps_kept: int = 0
     """Steps of kept episodes that may be targets."""
+    steps_dropped: int = 0
+    """Steps of kept episodes that may not; one that several gates meet counts once."""
     gates: Mapping[str, GateCount] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +66,7 @@ class GateTally:
 
     def __init__(self) -> None:
         self._gates: dict[str, GateCount] = {}
-        self._totals = [0, 0, 0, 0]
+        self._totals = [0, 0, 0, 0, 0]
 
     def expect(self, gate: str, kind: str, idle: str) -> None:
         """Give a gate its row, also where it will find nothing."""
@@ -78,16 +82,25 @@ class GateTally:
             steps = len({finding.step for finding in found}) if old.kind == "step" else 0
             # One example an episode: three runs show more than three steps of one.
             examples = (*old.examples, found[0])[:EXAMPLES]
-            self._gates[name] = GateCount(
-                old.kind, old.findings + len(found), old.episodes + 1, old.steps + steps, examples, old.idle
+            self._gates[name] = replace(
+                old,
+                findings=old.findings + len(found),
+                episodes=old.episodes + 1,
+                steps=old.steps + steps,
+                examples=examples,
             )
+
+    def blind(self, gate: str) -> None:
+        """Count one episode that a gate could not judge."""
+        self._gates[gate] = replace(self._gates[gate], blind=self._gates[gate].blind + 1)
 
     def episode(self, steps: int, targets: int | None) -> None:
         """Count one episode: its steps, and how many may be targets; None where it was dropped."""
-        for place, number in enumerate((1, targets is not None, steps, targets or 0)):
+        dropped = 0 if targets is None else steps - targets
+        for place, number in enumerate((1, targets is not None, steps, targets or 0, dropped)):
             self._totals[place] += int(number)
 
     def report(self) -> GateReport:
         """What was counted so far."""
-        read, kept, steps, targets = self._totals
-        return GateReport(read, kept, steps, targets, dict(self._gates))
+        read, kept, steps, targets, dropped = self._totals
+        return GateReport(read, kept, steps, targets, dropped, dict(self._gates))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Literal
 
-from trajectories.gates.base import Always, GateSettings
+from trajectories.gates.base import Always, GateSettings, Seeing
 from trajectories.records import Action, Episode
 from trajectories.stats import action_kind
 
@@ -56,7 +56,7 @@ class Empty(Always):
             yield None, "no action on the environment", ""
 
 
-class Duplicate:
+class Duplicate(Seeing):
     """Drops an episode whose task and actions, or whose run in another notation, came before and was kept."""
 
     kind: Literal["episode", "step"] = "episode"

@@ -140,12 +140,16 @@ def print_gates(console: Console, report: GateReport) -> None:
         for example in report.gates[name].examples:
             place = example.traj_id if example.step is None else f"{example.traj_id} step {example.step}"
             say(console, f"  {name}: {place}: {example.reason}{_excerpt(example.excerpt)}")
-    quiet = [name for name, gate in report.gates.items() if not gate.findings and not gate.idle]
+    judged = {name: 0 if gate.idle else report.episodes_read - gate.blind for name, gate in report.gates.items()}
+    quiet = [name for name, gate in report.gates.items() if not gate.findings and judged[name]]
     if quiet:
         say(console, f"nothing found by {', '.join(quiet)}")
     for name, gate in report.gates.items():
         if gate.idle:
             say(console, f"not run: {name}: {gate.idle}")
+        elif gate.blind:
+            count = f"{judged[name]} of {plural(report.episodes_read, 'episode')}"
+            say(console, f"{name} judged {count}: no task row has what it needs for the rest")
 
 
 def _excerpt(text: str) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from srl_agent.commands.data.console import open_console, print_gates, print_report, print_table, say, warn_of_losses
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
+from srl_agent.errors import ConfigError
 from srl_agent.step_sets import load_step_data
 from srl_agent.swe import SYSTEM_PROMPT, SweDomain
 from srl_agent.wording import plural
@@ -19,6 +20,8 @@ from trajectories.store import write_steps
 
 def steps(args: argparse.Namespace) -> int:
     """Write `train.jsonl` and `held_out.jsonl` into `--output`; raises SrlError, ParseError and OSError."""
+    if Path(args.output).exists() and not Path(args.output).is_dir():
+        raise ConfigError(f"--output: {args.output} is a file; expected a folder, which gets train.jsonl")
     config = config_of(args)
     count_tokens = token_counter(args.tokenizer)
     loaded = load_step_data(config.data, SYSTEM_PROMPT, count_tokens)
