@@ -38,7 +38,7 @@ class Quantity:
 
     value: Fraction
     exact: bool
-    """Whether it has neither a decimal point nor a power of ten."""
+    """Whether it has no decimal point."""
     rest: str
     """What stands behind the number, with the space between: a percent sign, a unit, or what it is a factor of."""
 
@@ -57,9 +57,8 @@ def read_quantity(text: str) -> Quantity | None:
     value = _value(match)
     if value is None:
         return None
-    exact = not any(mark in match.group() for mark in (".", "10^", "10 ^"))
     value, rest = _scaled(-value if match["sign"] == "-" else value, text[match.end() :].rstrip())
-    return Quantity(value, exact, rest)
+    return Quantity(value, "." not in match.group(), rest)
 
 
 def same_value(first: Quantity, second: Quantity, scale: Fraction = Fraction(1)) -> bool:

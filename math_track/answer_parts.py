@@ -17,8 +17,10 @@ _TOKEN = re.compile(r"\\(?:begin|end) ?\{[a-z]+\}|\\text ?\{[^{}]*\}|\\[A-Za-z]+
 _CONJUNCTION = re.compile(
     r"\\text ?\{ *,? *(?:and|or) *\}|(?<![A-Za-z\\{])(?:and|or)(?![A-Za-z}])|\\(?:lor|vee)(?![A-Za-z])"
 )
+_FACTOR = r"(?P<factor>-|-? ?(?:[0-9.]+|\\frac ?\{-?[0-9]+\} ?\{[0-9]+\}))? ?(?:\\cdot)? ?"
 _MATRIX = re.compile(
-    r"[\[(]? ?\\begin ?\{([pb]?matrix|smallmatrix|array)\}(?: ?\{[lcr| ]*\})?(.*)\\end ?\{\1\} ?[\])]?"
+    _FACTOR + r"[\[(]? ?\\begin ?\{(?P<name>[pb]?matrix|smallmatrix|array)\}(?: ?\{[lcr| ]*\})?"
+    r"(?P<cells>.*)\\end ?\{(?P=name)\} ?[\])]?"
 )
 _THOUSANDS = re.compile(r"[-+]? ?[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])[^,]*")
 _SIGN = re.compile(r"(<|>|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))")
@@ -58,11 +60,14 @@ def parts_of(text: str) -> Parts | None:
 
 
 def _matrix(text: str) -> Parts | None:
+    """The cells of a matrix, times the number before it."""
     match = _MATRIX.fullmatch(text)
-    if match is None or "\\begin" in match.group(2):
+    if match is None or "\\begin" in match["cells"]:
         return None
-    rows = [row.split("&") for row in match.group(2).split("\\\\") if row.strip()]
-    return Parts("matrix", tuple(cell.strip() for row in rows for cell in row), len(rows))
+    rows = [row.split("&") for row in match["cells"].split("\\\\") if row.strip()]
+    cells = (cell.strip() for row in rows for cell in row)
+    times = {None: "{}", "-": "-({})"}.get(match["factor"], f"{match['factor']} \\cdot ({{}})")
+    return Parts("matrix", tuple(times.replace("{}", cell) for cell in cells), len(rows))
 
 
 def _interval(text: str) -> Parts | None:

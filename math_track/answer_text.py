@@ -25,7 +25,7 @@ _SAME = {
     "varnothing": "emptyset", "degree": r"^\circ", "infin": "infty", "mbox": "text", "hbox": "text", "textbf": "text",
     "textit": "text", "textrm": "text", "textnormal": "text", "textsf": "text", "mathrm": "text",
     "operatorname": "text", "R": r"\mathbb{R}", "Reals": r"\mathbb{R}", "dots": "ldots", "ast": "*", "div": "/",
-    "colon": ":", "AA": r"\text{ angstrom}",
+    "pounds": "£", "colon": ":", "AA": r"\text{ angstrom}",
 }  # fmt: skip
 _PLAIN = {"{,}": ",", r"\%": "%", "**": "^", "<=": r"\le ", ">=": r"\ge ", "!=": r"\ne "}
 _NOTHING = {
@@ -36,13 +36,17 @@ _NOTHING = {
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _SPACES = re.compile(r"(\\\\)(?:\[[^\]]*\])?|\\[,;:! ]|~|\s+")
 _SPACE_IN_NUMBER = re.compile(r"(?<=[0-9])(?:,?\\[,!;:]\s?| )(?=[0-9]{3}(?![0-9]))")
-_DELIMITERS = re.compile(r"\\?\$|(?<!\\)\\[()\[\]]")
+_DELIMITERS = re.compile(r"\\?\$|(?<!\\)\\[()\[\]]|\\(?:left|right) ?\.(?![0-9])")
 _DEGREES = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)(?![A-Za-z])\s*")
 _TRIGONOMETRIC = r"\\(?:sin|cos|tan|cot|sec|csc)(?: ?\^ ?\{?[0-9]\}?)? ?\(? ?"
 _DEGREES_WITHIN = re.compile(rf"({_TRIGONOMETRIC})([0-9.]+) ?{_DEGREES.pattern}")
 _PRIMES = re.compile(r" ?\^ ?(?:\\prime(?![A-Za-z])|\{ ?((?:\\prime ?)+)\})")
 _CHOOSE = re.compile(r"\{([^{}]*)\\choose([^{}]*)\}")
+_GROUP = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 _FRACTION = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))\s*(?:\{([^{}]*)\}|([0-9A-Za-z]))")
+_TOP, _BOTTOM = re.compile(r"\\frac\s*([0-9A-Za-z])"), re.compile(rf"(\\frac\s*{_GROUP})\s*([0-9A-Za-z])")
+_BASE = re.compile(r"\\log ?_ ?([0-9A-Za-z])")
+_BRACKETS_ABOVE = re.compile(r"\^ ?\(([^()]*)\)")
 _ROOT = re.compile(r"\\sqrt\s*(?:([0-9A-Za-z])|\(([^()]*)\))")
 _POWERS_OF_TEN = re.compile(r"(?<![A-Za-z\\_^.0-9])([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE]([+-]?[0-9]+)(?![0-9A-Za-z.])")
 _NAMES = re.compile(
@@ -53,6 +57,8 @@ _NAMES = re.compile(
 _SHORT_WORDS = {"yes", "no", "odd", "dne"}
 _TEXT_WITHOUT_LETTERS = re.compile(r"\\text ?\{([^{}A-Za-z]*)\}")
 _TEXT = re.compile(r"(\\text\s*\{[^{}]*\})")
+_TEXT_WITH_POWERS = re.compile(r"\\text\s*\{((?:[^{}^]|\^ ?\{[^{}]*\}|\^)*)\}")
+_COUNTED = re.compile(r"\\text\{ *([-+]?[0-9][0-9.,]*)((?: +|st|nd|rd|th)[^{}0-9]*)\}")
 
 
 def tidy(text: str) -> str:
@@ -66,6 +72,9 @@ def tidy(text: str) -> str:
     text = _SPACES.sub(lambda match: match.group(1) or " ", text)
     for written, meant in _PLAIN.items():
         text = text.replace(written, meant)
+    text = _TEXT_WITH_POWERS.sub(_one_text, text)
+    if counted := _COUNTED.fullmatch(text.strip(" .")):
+        text = rf"{counted[1]} \text{{{counted[2]}}}"
     parts = _TEXT.split(_TEXT_WITHOUT_LETTERS.sub(r"\1", text))
     parts[::2] = [_tidy_formula(part) for part in parts[::2]]
     return _unwrapped("".join(parts).strip().removesuffix(".").strip())
@@ -118,6 +127,11 @@ def _unwrapped(text: str) -> str:
     return text
 
 
+def _one_text(match: re.Match[str]) -> str:
+    """A text without the braces of its powers, such as `s^{-1}`."""
+    return rf"\text{{{match[1].replace('{', '').replace('}', '')}}}"
+
+
 def _one_command(match: re.Match[str]) -> str:
     name = match.group(1)
     if name in _NOTHING:
@@ -131,7 +145,8 @@ def _tidy_formula(text: str) -> str:
     text = _NAMES.sub(_one_name, text)
     text = _POWERS_OF_TEN.sub(r"\1\\times 10^{\2}", text)
     text = _ROOT.sub(r"\\sqrt{\1\2}", text)
-    text = _FRACTION.sub(_one_fraction, text)
+    text = _BOTTOM.sub(r"\1{\2}", _TOP.sub(r"\\frac{\1}", _FRACTION.sub(_one_fraction, text)))
+    text = _BASE.sub(r"\\log_{\1}", _BRACKETS_ABOVE.sub(r"^{\1}", text))
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     text = _PRIMES.sub(lambda match: "'" * (match.group(1) or "p").count("p"), text)
     text = _DEGREES_WITHIN.sub(r"\1(\\frac{\2\\pi}{180})", text)

@@ -15,7 +15,7 @@ UNKNOWN = "?"
 _PERHAPS_SAME = ({"degree^1", "celsius^1"}, {"degree^1", "fahrenheit^1"})
 _KNOWN = """inch in | foot ft feet | yard yd | mile mi | gram gm | pound lb | ounce oz | second sec | minute min |
 hour h hr | day | week | month | year yr | degree deg | radian rad | dollar buck | cent | |
-celsius | fahrenheit | angstrom | micron"""
+celsius | fahrenheit | angstrom | micron | solarM | solarL | solarR"""
 _METRIC = """meter metre m | gram g | second s | joule J | newton N | watt W | volt V | hertz Hz | kelvin K |
 pascal Pa | liter litre l L | mole mol | electronvolt eV | ampere A | tesla T | coulomb C | farad F | byte B"""
 _PREFIXES = {
@@ -34,15 +34,20 @@ _AFTER = ("squared", "cubed")
 _NOT_UNITS = frozenset(
     {"plus", "minus", "times", "over", "by", "divided", "sqrt", "root", "point", "factorial", "modulo", "mod", "not",
      "or", "and", "to", "if", "than", "less", "more", "fewer", "below", "above", "hundred", "thousand", "million",
-     "billion", "trillion", "dozen", "half", "halves", "third", "thirds", "quarter", "quarters", "fifths", "tenths",
+     "billion", "trillion", "dozen", "tens", "hundreds", "thousands", "half", "halves", "third", "thirds", "fourth",
+     "fourths", "quarter", "quarters", "fifth", "fifths", "sixth", "sixths", "seventh", "sevenths", "eighth", "eighths",
+     "ninth", "ninths", "tenth", "tenths", "hundredth", "hundredths", "thousandth", "thousandths",
      "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
 )  # fmt: skip
+_PRODUCTS = frozenset({"mg", "kT", "GM", "nT"})
+"""Products of the physics books as well: no units behind a gold answer, unless they are marked as text."""
 _ORDINALS = {"st", "nd", "rd", "th"}
-_POWER = r"(?: ?\^ ?(?:\{ ?-?[0-9] ?\}|[0-9]))?"
+_POWER = r"(?: ?\^ ?(?:\{ ?-?[0-9] ?\}|-?[0-9]))?"
 _TOKEN = re.compile(rf"(?P<name>[A-Za-z]+)(?P<power>{_POWER})\.?|\\cdot(?![A-Za-z])|/|%")
 _DEGREES = {"C": "celsius", "F": "fahrenheit"}
 _WRITTEN = (
     (re.compile(r"degrees? +([CF])(?:elsius|ahrenheit)?(?![A-Za-z])"), lambda match: _DEGREES[match[1]]),
+    (re.compile(r"([LMR]) *_ *\{? *\\odot *\}?"), lambda match: f"solar{match[1]}"),
     (re.compile(r"(?<![A-Za-z])per(?![A-Za-z])"), lambda match: "/"),
     (re.compile(r"(?<![A-Za-z])mph(?![A-Za-z])"), lambda match: "mile/hour"),
     (re.compile(r"(?<![A-Za-z])k(?:mp?|p)h(?![A-Za-z])"), lambda match: "km/hour"),
@@ -119,7 +124,7 @@ def _is_unit(name: str, letters: bool, apart: bool, marked: bool) -> bool:
     if name in _POWERS:
         return True
     if _known(name):
-        return len(name) > 1 or marked or (letters and apart)
+        return marked or (letters and apart) or (len(name) > 1 and (letters or name not in _PRODUCTS))
     return len(name) > 1 if marked else apart and len(name) >= (3 if letters else 4)
 
 

@@ -12,6 +12,7 @@ Beside `math_equal` of Qwen2.5-Math (evaluation/grader.py and `strip_string` of 
 * powers of ten, powers in plain text (`4.5e33`), number bases, inequalities as intervals and choices such as `(B) 12`
   are read.
 
+`m + n = 5` says 5 and `\frac{1}{3} = 0.333` either of the two; `x = 3, y = 5` says neither 3 nor 5, `x^2 = 5` not 5.
 A percent sign or unit in one answer only is passed over, and so is a base of the gold answer. Case counts in formulas,
 not in words.
 """
@@ -19,6 +20,7 @@ not in words.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from math_track.answer_parts import Parts, parts_of
 from math_track.answer_text import compact, same_spelling, tidy, words
@@ -36,11 +38,22 @@ _CHOSEN = re.compile(
     r"\(? ?(?P<letter>[A-Ja-j])(?:(?: ?[).:]|\)[.:])(?P<tail>.*))?"
 )
 _OTHER_CHOICE = re.compile(r"(?<![A-Za-z\\])(?:[B-HJ](?![A-Za-z])|\([A-J]\)|(?:and|or|not)(?![A-Za-z]))|^ ?[-+*/=^,]")
-_NAME = re.compile(
-    r"(?:m? ?\\angle ?)?(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\([A-Za-z](?: ?, ?[A-Za-z])+\))"
-    r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'* ?(?:\([^()]*\))?(?: ?\\text ?\{[^{}]*\})?"
+_LETTERS = (
+    r"(?:m? ?\\angle ?|\\(?:vec|bar|hat|overline|overrightarrow) ?)?"
+    r"(?:\\text ?\{[^{}]*\}|\\?[A-Za-z]+|\{ ?[A-Za-z]+ ?\}|\((?:\\?[A-Za-z]+)(?: ?, ?\\?[A-Za-z]+)+\))"
+    r"(?:_(?:\{[^{}]*\}|[0-9A-Za-z]))?'*"
 )
-_BASED = re.compile(r"(?=[A-F]*[0-9])([0-9A-F]+) ?_ ?(?:\{ ?(?:\\text ?\{ ?)?([0-9a-z]+) ?\}* ?|([0-9]))")
+_NAME = re.compile(rf"{_LETTERS} ?(?:\([^()]*\))?(?: ?\\text ?\{{[^{{}}]*\}})?")
+_TERM = (  # not |x|, x^2 or \sin x, which are equations for x rather than names
+    rf"(?:(?:\\(?:sin|cos|tan) ?)?[A-Z]+(?: ?\^ ?\{{? ?2 ?\}}?)?|\| ?[A-Z]+ ?\||\[[A-Z]+\]|{_LETTERS}"
+    rf"|\\frac ?\{{ ?{_LETTERS} ?\}} ?\{{ ?{_LETTERS} ?\}})"
+)
+_ASKED = re.compile(rf"{_TERM}(?: ?(?:[-+/:]|\\cdot) ?{_TERM})*")
+_VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
+_OF_NUMBERS = re.compile(r"\\(?:frac|sqrt|pi|cdot|times|binom)(?![A-Za-z])")
+_BASED = re.compile(
+    r"(?=\(?[A-F]*[0-9])\(?([0-9A-F]+)\)? ?_ ?(?:\{ ?\(?(?:\\text ?\{ ?)?([0-9a-z]+)\)? ?\}* ?|([0-9]))"
+)
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9"}
 _NUMBER_WORDS = [
     "zero",
@@ -81,9 +94,9 @@ def _same(answer: str, gold: str, level: int) -> bool:
         ours, theirs = parts_of(answer), parts_of(gold)
         if ours is not None and theirs is not None:
             return _same_parts(answer, gold, ours, theirs, level)
-        answer, gold, unwrapped = _without_names(answer, gold)
-        if unwrapped:
-            return _same(answer, gold, level + 1)
+        bare, meant = _without_names(answer, gold, ours is None, theirs is None)
+        if (bare, meant) != (answer, gold):
+            return _same(bare, meant, level + 1)
         if ours is not None or theirs is not None:
             return _same_single(answer, gold, ours, theirs, level)
     return _same_atom(answer, gold)
@@ -149,30 +162,43 @@ def _compatible(ours: Parts, theirs: Parts) -> bool:
     return len(kinds) == 1 or kinds in ({"list", "set"}, {"list", "()"}, {"list", "[]"})
 
 
-def _without_names(answer: str, gold: str) -> tuple[str, str, bool]:
-    """Both without what stands before `=` or `\\approx`, and whether anything did: `x = 5` is 5, `2 + 3 = 5` is 5.
+def _without_names(answer: str, gold: str, ours: bool, theirs: bool) -> tuple[str, str]:
+    """Both without what stands before `=` or `\\approx`: `x = 5` is 5, `2 + 3 = 5` is 5.
 
-    Where both are equations they lose the same left side or nothing.
+    Where both are equations they lose the same left side or nothing. `ours` and `theirs` say which may lose any: of
+    the parts of `x = 3, y = 5` none is what it says.
     """
-    answer_value, gold_value = _value_of(answer), _value_of(gold)
     if "=" in answer and "=" in gold:
-        ours, _, our_value = answer.partition("=")
-        theirs, _, their_value = gold.partition("=")
-        same = compact(ours) == compact(theirs)
-        return (our_value.strip(), their_value.strip(), True) if same else (answer, gold, False)
-    unwrapped = (answer_value, gold_value) != (answer, gold)
-    return answer_value, gold_value, unwrapped
+        name, _, value = answer.partition("=")
+        meant, _, their_value = gold.partition("=")
+        same = ours and theirs and compact(name) == compact(meant)
+        return (value.strip(), their_value.strip()) if same else (answer, gold)
+    number = "=" not in gold and not _VARIABLE.search(gold)
+    return _value_of(answer, gold, number) if ours else answer, _value_of(gold, answer, False) if theirs else gold
 
 
-def _value_of(text: str) -> str:
+def _value_of(text: str, other: str, number: bool) -> str:
+    """What a text says that may be an equation; `number` where the other text has no letter, as `m + n = 5` says 5."""
     first, sign, second = text.partition("\\approx")
     if sign:
-        return second.strip() if not first.strip() or _NAME.fullmatch(first.strip()) else first.strip()
+        sides = [side.strip() for side in (first, second)]
+        return _alike(sides, other) if sides[0] and not _NAME.fullmatch(sides[0]) else sides[1]
     sides = [side.strip() for side in text.split("=")]
-    if len(sides) == 2 and _NAME.fullmatch(sides[1]) and not any(char.isalpha() for char in sides[0]):
-        return sides[0]
-    named = _NAME.fullmatch(sides[0]) or not any(char.isalpha() for char in sides[0])
-    return sides[-1] if len(sides) > 1 and named else text
+    if len(sides) == 1 or any("\\text" in side for side in sides[1:-1]):
+        return text
+    if _of_numbers(sides[0]):
+        return sides[0] if len(sides) == 2 and _NAME.fullmatch(sides[1]) else _alike(sides[::-1], other)
+    named = _NAME.fullmatch(sides[0]) or (number and _ASKED.fullmatch(sides[0]))
+    return sides[-1] if named else text
+
+
+def _alike(sides: Sequence[str], other: str) -> str:
+    """The first of equal sides that has decimals as the other text has, or has none as it has none."""
+    return next((side for side in sides if ("." in side) == ("." in other)), sides[0])
+
+
+def _of_numbers(text: str) -> bool:
+    return not any(char.isalpha() for char in _OF_NUMBERS.sub("", text))
 
 
 def _same_based(answer: str, gold: str) -> bool | None:

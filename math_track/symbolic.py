@@ -15,7 +15,26 @@ from typing import Any
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig, NormalizationConfig, latex2sympy
 from math_verify import verify
 from math_verify.grader import should_treat_as_complex
-from sympy import Add, Derivative, Eq, Expr, Float, I, Mul, Pow, Rational, Symbol, UnevaluatedExpr, binomial, simplify
+from sympy import (
+    Add,
+    Derivative,
+    Eq,
+    Expr,
+    Float,
+    I,
+    Mul,
+    Number,
+    Pow,
+    Rational,
+    Symbol,
+    UnevaluatedExpr,
+    binomial,
+    cosh,
+    exp,
+    simplify,
+    sinh,
+    tanh,
+)
 from sympy import factorial as sympy_factorial
 
 RELATIVE_TOLERANCE = 1e-4
@@ -26,22 +45,27 @@ PRECISION = 30
 LARGEST = 100_000
 """Bits of a rational that is computed exactly; 2^1996 has 1,997."""
 
-_SPELLING = NormalizationConfig(
-    basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
+_SPELLING = NormalizationConfig(  # no malformed operators: mended, `\frac{3}{4}1000` is `\frac{3}{4}{1}000`, which is 0
+    basic_latex=True, units=False, malformed_operators=False, nits=True, boxed="none", equations=False
 )
 _MEANING = ConversionConfig(lowercase_symbols=False)
 _RENAMED = (
     (re.compile(r"(?<![A-Za-z\\])E(?=_)"), r"\\Xi "),  # E with an index is a variable, which the parser does not know
     (re.compile(r"(?<![A-Za-z\\{])I(?![A-Za-z])"), r"\\Upsilon "),  # the parser takes I for the imaginary unit
     (re.compile(r"([A-Za-z])('+)"), lambda match: f"{match[1]}_{{p{len(match[2])}}}"),  # it drops primes
-    (re.compile(r"(\)|(?<![_0-9.])[0-9.]+) ?(?=\()"), r"\1 \\cdot "),  # it takes 2(3) for the mixed number 2 + 3
+    # it takes 2(3), (2)3 and \binom{2}{1}3 for the mixed number 2 + 3
+    (re.compile(r"(\)|(?<![_0-9.])[0-9.]+) ?(?=\()"), r"\1 \\cdot "),
+    (re.compile(r"(\)|\\binom ?\{[^{}]*\} ?\{[^{}]*\}) ?(?=[0-9])"), r"\1 \\cdot "),
 )
+_NUMBERS = re.compile(r"[0-9.] +[0-9]")
+"""Two numbers side by side: a list, a product or a mistake."""
 logging.getLogger("math_verify").setLevel(logging.ERROR)  # else it warns once that its time-outs are off
 
 
 def same_formula(answer: str, gold: str) -> bool:
     """Whether two tidy texts, read as LaTeX, are equal; False where one cannot be read."""
-    ours, theirs = _parsed(answer), _parsed(gold)
+    real = not (should_treat_as_complex(answer) or should_treat_as_complex(gold))  # else t in one is not t in the other
+    ours, theirs = _parsed(answer, real), _parsed(gold, real)
     if ours is None or theirs is None:
         return False
     if isinstance(ours, Eq) or isinstance(theirs, Eq):
@@ -51,14 +75,19 @@ def same_formula(answer: str, gold: str) -> bool:
     return not _differ_at_a_point(ours, theirs) and bool(verify(theirs, ours, timeout_seconds=None))
 
 
-def _parsed(text: str) -> Any:
-    """What a text says, with capital letters of their own and names for derivatives; None where it cannot be read."""
+def _parsed(text: str, real: bool) -> Any:
+    """What a text says, with capital letters of their own and names for derivatives; None where it cannot be read.
+
+    `real` is whether variables stand for real numbers.
+    """
+    if _NUMBERS.search(text) or text.count("=") > 1:  # the parser adds the numbers, and takes the last of the sides
+        return None
     for written, meant in _RENAMED:
         text = written.sub(meant, text)
     try:
         value = latex2sympy(
             text,
-            is_real=not should_treat_as_complex(text),
+            is_real=real,
             normalization_config=_SPELLING,
             conversion_config=_MEANING,
         )
@@ -66,6 +95,7 @@ def _parsed(text: str) -> Any:
         return None
     if isinstance(value, Expr | Eq):
         value = value.xreplace({derivative: _named(derivative) for derivative in value.atoms(Derivative)})
+        value = value.rewrite([sinh, cosh, tanh], exp)
         return value.xreplace({symbol: I for symbol in value.free_symbols if symbol.name == "i"})
     return value
 
@@ -118,10 +148,15 @@ def _grown(value: Expr, parts: list[Fraction]) -> Fraction | None:
 def _close(first: Expr, second: Expr, tolerance: float) -> bool:
     """Whether the difference of two constants is within the tolerance, relative to the larger."""
     one, other = first.evalf(PRECISION), second.evalf(PRECISION)
-    if not (one.is_finite and other.is_finite):
-        return bool(one == other)
+    if not (_is_computed(one) and _is_computed(other)):
+        return bool(one == other and one.is_extended_real)
     difference = Add(first, Mul(-1, second, evaluate=False), evaluate=False).evalf(PRECISION)
     return bool(_magnitude(difference) <= tolerance * max(_magnitude(one), _magnitude(other)))
+
+
+def _is_computed(value: Expr) -> bool:
+    """Whether a number came out, and not what cannot be computed, such as Mod(7, 5), or an infinity."""
+    return bool(value.is_finite) and all(isinstance(part, Number) for part in value.as_real_imag())
 
 
 def _magnitude(value: Expr) -> Float:

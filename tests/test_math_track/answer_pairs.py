@@ -2,7 +2,8 @@ r"""Pairs (answer, gold answer) that are the same and pairs that are not, by kin
 
 Gold answers have the forms of MATH, Minerva Math, GSM8K, AMC and AIME; many are theirs. `WRONGLY_JUDGED` are the pairs
 that we know to be judged wrongly; those of the kind `mixed` were written when all others were judged as they should be.
-Those of the kind `review` come from a review of the code, after which the grader was mended until all were right.
+Those of the kinds `review` and `second review` come from reviews of the code, after which the grader was mended until
+all were right.
 """
 
 from __future__ import annotations
@@ -214,6 +215,24 @@ SAME: dict[str, list[tuple[str, str]]] = {
         ("(C) 5", "(C)"), ("b", r"\text{(B)}"), ("A. The ball is in a box", "A"), ("7 dozen", "84"), ("yes", "Yes"),
         ("NO", r"\text{No}"), ("5 sq. in.", "5"), (r"5 \text{ cm}\cdot\text{s}", "5"), ("15 = x", "15"),
     ],
+    "second review": [
+        (r"\frac{17}{50} = 0.34", r"\dfrac{17}{50}"), (r"\frac13 = 0.333", r"\frac{1}{3}"),
+        (r"\frac13 \approx 0.333", r"\frac{1}{3}"), (r"4\pi \approx 12.57", "12.57"), (r"12.57 \approx 4\pi", r"4\pi"),
+        ("m + n = 42", "42"), ("x+y+z = 12", "12"), ("|AB| = 42", "42"), ("AB^2 = 42", "42"), ("[ABC] = 12", "12"),
+        (r"\frac{BD}{DC} = \frac{3}{2}", r"\frac32"), (r"\sin A = \frac{3}{5}", r"\frac35"),
+        (r"\vec{v} = (1,2)", "(1,2)"), ("m + n = 25 + 17 = 42", "42"),
+        (r"(r,\theta) = (3, \pi/2)", r"\left( 3, \frac{\pi}{2} \right)"), ("x = 3, 5, 7", "3, 5, 7"),
+        (r"\mathbf{v} = \begin{pmatrix} -2 \\ 7 \end{pmatrix}", r"\begin{pmatrix} -2 \\ 7 \end{pmatrix}"),
+        (r"\frac{1}{49}\begin{pmatrix} 16 \\ 48 \end{pmatrix}", r"\begin{pmatrix} 16/49 \\ 48/49 \end{pmatrix}"),
+        (r"-\begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}", r"\begin{pmatrix} -1 & 0 \\ 0 & -1 \end{pmatrix}"),
+        (r"\text{42 apples}", "42"), (r"\text{1st}", "1"), (r"\pounds 20", "20"), (r"15625 L_{\odot}", "15625"),
+        (r"4.5 \times 10^{33}\,\mathrm{erg\,s^{-1}}", "4.5e33"), (r"28.8\,\mathrm{s^{-1}}", "28.8"),
+        (r"5\,\mathrm{kg\,m^{2}\,s^{-2}}", "5"), (r"\left.\frac{13}{15}\right.", r"\frac{13}{15}"),
+        (r"\frac{e^{2it}}{2+2i}", r"\frac{e^{2 i t}}{(2+2 i)}"), (r"\frac{1}{2}16", "8"), (r"\frac{3}{4}1000", "750"),
+        (r"\frac{\sinh(at)}{a}", r"\frac{1}{2a}(\exp{a*t} - \exp{-a*t})"), (r"\frac{\sqrt3}2", r"\frac{1}{2}\sqrt{3}"),
+        (r"\frac{\lambda_{\text{red}}}{\sqrt 2}", r"\lambda_{\text {red}} / \sqrt{2}"), (r"\log_4 9", r"\log_2 3"),
+        ("(4343)_6", "4343_6"), (r"4343_{(6)}", "4343_6"), ("10^5", "100000"), ("e^(2x)", "e^{2x}"),
+    ],
 }  # fmt: skip
 
 DIFFERENT: dict[str, list[tuple[str, str]]] = {
@@ -348,6 +367,19 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         (r"\frac{mg}{M}", r"\frac{Mg}{m}"), ("5 m", "5 cm"), ("5 less", "5"), ("5 x", "5"), ("14_9", "14"),
         ("101_2", "101"), ("2^{-3}", "2"), ("1/2-3", "1/2"), ("7-3x", "7"), ("5 apples^2", "5"),
         ("y'-ry+rx(t)=0", r"y^{\prime}+r y-r x(t)=0"), ("5 cm^2", "5 cm"), ("5*x", "5"), ("R^2", "r^2"),
+    ],
+    "second review": [
+        ("x = 3, y = 5", "5"), (r"x = 1 \text{ or } x = -2", "-2"), ("-2", "x = 1, x = -2"), ("x=1,x=2", "2"),
+        ("A = 3, B = 4, A + B = 7", "7"), (r"x = 3 \text{ when } y = 5", "5"), ("7", "x + y = 7"), ("2x + y = 7", "7"),
+        ("a^2 = 7", "7"), (r"\sin x = \frac12", r"\frac12"), (r"\frac13 = 0.333", "0.3"), ("3 + 4 = 7", "3"),
+        ("99999", "10^5"), ("10^{4}", "10001"), ("5 sixths", "5"), (r"7 \text{ hundredths}", "7"), ("5 tens", "5"),
+        (r"\mu", r"\mu mg"), (r"\frac{1}{2}", r"\frac{1}{2} mg"), (r"\frac{3}{2}", r"\frac{3}{2} kT"), ("2", "2 GM"),
+        (r"\frac{1}{2}16", r"\frac{7}{2}"), (r"\frac{3}{4}1000", "0"), ("2 3", "5"), ("(3)16", "19"),
+        (r"\binom{5}{2}3", "13"), (r"7 \mod 5", "7"), (r"7 \mod 5", "17"), (r"\frac{5}{0}", r"\frac{1}{0}"),
+        (r"15 M_{\odot}", r"15 L_{\odot}"), (r"5\,\mathrm{s^{-1}}", r"5\,\mathrm{s}"),
+        (r"\frac{1}{49}(16,48)", "(16,48)"),
+        (r"2\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"), ("(4343)_7", "4343_6"),
+        (r"\frac{\cosh(at)}{a}", r"\frac{1}{2a}(\exp{a*t} - \exp{-a*t})"), (r"\log_2 16", "16"),
     ],
 }  # fmt: skip
 
