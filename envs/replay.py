@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -56,6 +56,12 @@ class EpisodeReplay:
         """Share of the steps that could be carried out whose observation is the same."""
         done = [step for step in self.steps if step.status != "skipped"]
         return sum(step.status == "same" for step in done) / len(done) if done else 0.0
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> EpisodeReplay:
+        """What `to_json` made."""
+        steps = tuple(StepReplay(**step) for step in record["steps"])
+        return cls(record["traj_id"], record["instance_id"], record["image"], record["backend"], steps)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, schema `srl-agent/replay-1`."""

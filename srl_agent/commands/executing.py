@@ -1,19 +1,14 @@
-"""What the commands that run sandboxes share: their options, records that survive an interruption, and a clean end."""
+"""What the commands that run sandboxes share: their options, where episodes are run, and a clean end."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from srl_agent.signals import ended_by_sigterm
-from srl_agent.wording import plural
 
 if TYPE_CHECKING:
     from envs.places import Places
@@ -25,6 +20,10 @@ IMAGE = (
     "image of every episode: a name for docker, a root directory for bubblewrap, a directory to copy for local, and '' "
     "for the host's own system (bubblewrap) or an empty directory (local); default: by the naming of the data set"
 )
+
+JSON = "write the records as JSONL; stopped or killed, the same command goes on behind what was finished"
+MATTERING = ("image", "workdir", "env", "timeout", "job_timeout")
+"""Options that change what a job's records say."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, timeout: float, unit: str) -> None:
@@ -55,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser, timeout: float, unit: str) ->
     )
     parser.add_argument("-j", "--jobs", type=_positive, default=2, metavar="N", help=f"{unit}s at once (%(default)s)")
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="only the first N episodes; 0 for all (0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the records as JSONL, each as it comes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=JSON)
 
 
 def _seconds(text: str) -> float:
@@ -103,60 +102,9 @@ def choose_places(args: argparse.Namespace, *, bundled: bool) -> tuple[Places, s
     return places, f"sandbox: {name} ({why}); {limits}"
 
 
-class Records:
-    """A JSONL file whose records are kept however the command ends; its name is taken only at the end.
-
-    Until then they are in a hidden file beside it, which is all that is left after SIGKILL. OSError at once where the
-    file cannot be written.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self.path, self.count = path, 0
-        self._file: IO[str] | None = None
-        self._temporary: Path | None = None
-
-    def __enter__(self) -> Self:
-        if self.path is None:
-            return self
-        try:
-            self._open(self.path)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror or str(error), str(self.path)) from error
-        return self
-
-    def _open(self, path: Path) -> None:
-        if path.exists() and not path.is_file():  # a pipe or a terminal: nothing to rename
-            self._file = path.open("w", encoding="ascii")
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        self._file, self._temporary = os.fdopen(handle, "w", encoding="ascii"), Path(name)
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Write one record, to the disk's cache at least."""
-        self.count += 1
-        if self._file is not None:
-            self._file.write(json.dumps(record) + "\n")
-            self._file.flush()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        if self._file is None:
-            return
-        self._file.close()
-        if self._temporary is None or self.path is None:
-            return
-        if kind is not None and not self.count:
-            self._temporary.unlink()  # an earlier file with something in it is worth more
-            return
-        mask = os.umask(0o077)
-        os.umask(mask)
-        self._temporary.chmod(0o666 & ~mask)
-        self._temporary.replace(self.path)
-
-    @property
-    def line(self) -> str:
-        """What was written, for the terminal; empty where nothing was asked."""
-        return f"wrote {self.path}: {plural(self.count, 'record')}" if self.path is not None else ""
+def made_with(args: argparse.Namespace, backend: str) -> dict[str, Any]:
+    """The settings that a job's records depend on, for its key in `Records`."""
+    return {"backend": backend} | {name: getattr(args, name) for name in MATTERING}
 
 
 def until_interrupted(command: Callable[[], int]) -> int:
@@ -165,5 +113,9 @@ def until_interrupted(command: Callable[[], int]) -> int:
         with ended_by_sigterm():
             return command()
     except KeyboardInterrupt:
-        print("\nsrl-agent: interrupted; the sandboxes are closed, and finished records are in --json", file=sys.stderr)
+        print(
+            "\nsrl-agent: interrupted; the sandboxes are closed, finished records are in --json, and the same command "
+            "goes on behind them",
+            file=sys.stderr,
+        )
         return INTERRUPTED

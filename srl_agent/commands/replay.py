@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from srl_agent.commands import executing
+from srl_agent.commands.records import Records
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,16 +47,20 @@ def _run(args: argparse.Namespace) -> int:
         find_sources(args.input)  # what is missing is told before a sandbox is looked for
     done: list[EpisodeReplay] = []
     failed: list[str] = []
-    with executing.Records(args.json) as records:
+    with Records(args.json) as records:
         places, line = executing.choose_places(args, bundled=not args.input)
         say(console, line)
+        if records.going_on:
+            say(console, records.going_on)
+        key = partial(_key, executing.made_with(args, places.name))
         try:
-            for outcome in _outcomes(args, places, tally):
+            left = _left(_episodes(args, tally), records, key, done)
+            for outcome in _outcomes(args, places, left):
                 if outcome.value is None:
                     failed.append(outcome.error)
                 else:
                     done.append(outcome.value)
-                    records.add(outcome.value.to_json())
+                    records.add(key(outcome.item), [outcome.value.to_json()])
                 _report(console, outcome)
         finally:
             _summary(console, done)
@@ -65,11 +71,34 @@ def _run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _outcomes(args: argparse.Namespace, places: Places, tally: Tally) -> Iterator[Outcome[Episode, EpisodeReplay]]:
+def _key(made_with: Mapping[str, Any], episode: Episode) -> str:
+    from srl_agent.run_dir import digest
+    from trajectories.codec import episode_to_json
+
+    return digest([made_with, episode_to_json(episode)])
+
+
+def _left(
+    episodes: Iterable[Episode], records: Records, key: Callable[[Episode], str], done: list[EpisodeReplay]
+) -> Iterator[Episode]:
+    """The episodes to replay; those that the same command finished before it was stopped are added to `done`."""
+    from envs.replay import EpisodeReplay
+
+    for episode in episodes:
+        finished = records.finished(key(episode))
+        if finished is None:
+            yield episode
+        else:
+            done.extend(map(EpisodeReplay.from_json, finished))
+
+
+def _outcomes(
+    args: argparse.Namespace, places: Places, episodes: Iterable[Episode]
+) -> Iterator[Outcome[Episode, EpisodeReplay]]:
     from envs.pool import ThreadPool
 
     pool = ThreadPool(args.jobs, job_timeout=args.job_timeout)
-    with closing(pool.map(_work(places), _episodes(args, tally))) as outcomes:  # type: ignore[type-var]
+    with closing(pool.map(_work(places), episodes)) as outcomes:  # type: ignore[type-var]
         yield from outcomes
 
 

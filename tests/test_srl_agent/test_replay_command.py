@@ -121,6 +121,36 @@ def test_a_replay_that_is_ended_stops_its_commands_and_keeps_its_records(
     assert list((tmp_path / "state").iterdir()) == []
 
 
+@pytest.fixture
+def killed(write: Write, tmp_path: Path) -> list[str]:
+    """A replay with `--json` that was killed in its second episode; the first one leaves a line in `times`."""
+    waits = f"until test -e {tmp_path / 'going'}; do sleep 0.1; done"
+    file = write((f"echo x >> {tmp_path / 'times'}", ""), (waits, ""))
+    words = ["replay", file, *LOCAL, "-j", "1", "--json", str(tmp_path / "out.jsonl")]
+    with subprocess.Popen([sys.executable, "-m", "srl_agent", *words], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("run0: 1 same"):
+            assert process.poll() is None
+        process.kill()
+    (tmp_path / "going").touch()
+    return words
+
+
+def test_a_killed_replay_goes_on_behind_its_records(
+    killed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(killed) == 0
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [record["traj_id"] for record in records] == ["run0", "run1"]
+    assert (tmp_path / "times").read_text() == "x\n"
+    assert "100.0% of the 2 steps" in capsys.readouterr().out
+
+
+def test_records_of_other_settings_are_made_again(killed: list[str], tmp_path: Path) -> None:
+    assert main([*killed, "--env", "A=b"]) == 0
+    assert (tmp_path / "times").read_text() == "x\nx\n"
+
+
 def test_for_an_id_without_a_repository_no_image_to_pull_is_made_up(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

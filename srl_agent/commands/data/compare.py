@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -20,13 +22,16 @@ from envs.walks import Walks
 from srl_agent.commands import executing
 from srl_agent.commands.data.console import open_console, print_table, say, warn
 from srl_agent.commands.data.samples import Job, episodes_path, read_jobs, sample_files
+from srl_agent.commands.records import Records
 from srl_agent.config import RewardConfig
 from srl_agent.errors import ConfigError
 from srl_agent.output_format import parse_output
 from srl_agent.rewards import build_reward
+from srl_agent.run_dir import digest
 from srl_agent.step_sets import BUNDLED_NAME
 from srl_agent.swe import comparable, read_call
 from srl_agent.wording import plural
+from trajectories.codec import episode_to_json
 from trajectories.demo import EPISODES
 from trajectories.formats import read_episodes
 from trajectories.records import Action, Episode
@@ -67,17 +72,21 @@ def _compare(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.samples}: no sampled step of these episodes in it; --episodes names their file")
     found: list[Compared] = []
     lost = 0
-    with executing.Records(args.json) as records:
+    with Records(args.json) as records:
         places, line = executing.choose_places(args, bundled=not path)
         say(console, line)
+        if records.going_on:
+            say(console, records.going_on)
+        key = partial(_key, executing.made_with(args, places.name))
+        jobs = _left(jobs, records, key, found)
         try:
             for outcome in _told(console, _outcomes(args, places, jobs), len(jobs)):
                 if outcome.value is None:
                     lost += len(outcome.item.outputs)
                     say(console, f"{outcome.item.name}: not compared: {outcome.error}")
-                for one in outcome.value or []:
-                    found.append(one)
-                    records.add(asdict(one))
+                else:
+                    found.extend(outcome.value)
+                    records.add(key(outcome.item), [asdict(one) for one in outcome.value])
         finally:
             if found:
                 _print(console, found)
@@ -86,6 +95,22 @@ def _compare(args: argparse.Namespace) -> int:
     if lost:
         warn(console, f"{plural(lost, 'output')} could not be compared, for their sandboxes")
     return 1 if lost else 0
+
+
+def _key(made_with: Mapping[str, Any], job: Job) -> str:
+    return digest([made_with, episode_to_json(job.episode), job.step, list(job.outputs)])
+
+
+def _left(jobs: Iterable[Job], records: Records, key: Callable[[Job], str], found: list[Compared]) -> list[Job]:
+    """The jobs to do; those that the same command finished before it was stopped are added to `found`."""
+    left = []
+    for job in jobs:
+        finished = records.finished(key(job))
+        if finished is None:
+            left.append(job)
+        for record in finished or []:
+            found.append(Compared(**{**record, "differs_in": tuple(record["differs_in"])}))
+    return left
 
 
 def _outcomes(args: argparse.Namespace, places: Places, jobs: Sequence[Job]) -> Iterator[Outcome[Job, list[Compared]]]:
