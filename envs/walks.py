@@ -42,8 +42,11 @@ class Walks:
         """The tools over a fork of the state before step `step` (from 1), and what moves an action to it.
 
         Recorded actions name the repository where it stood then; the policy's repeat that. The fork is closed at the
-        end. UnknownTool where an earlier action has no tool here: the state cannot be reached.
+        end. One step more than the episode has is the state behind its last. UnknownTool where an earlier action has
+        no tool here: the state cannot be reached. ValueError for a step that the episode does not have.
         """
+        if not 1 <= step <= len(episode.turns) + 1:
+            raise ValueError(f"{episode.traj_id} has the steps 1 to {len(episode.turns)}, found {step}")
         actions = [turn.action for turn in episode.turns[: step - 1]]
         strange = next((action.tool for action in actions if action.tool not in TOOLS), None)
         if strange is not None:

@@ -109,6 +109,16 @@ def test_a_state_behind_an_action_without_tool_cannot_be_reached(
     assert counting.starts == 0
 
 
+@pytest.mark.parametrize("beyond", [-1, 0, 2])
+def test_a_step_that_the_episode_does_not_have_is_refused(
+    walks: Walks, counting: Counting, episodes: list[Episode], beyond: int
+) -> None:
+    step = beyond if beyond < 1 else len(episodes[0].turns) + beyond
+    with pytest.raises(ValueError, match=rf"has the steps 1 to \d+, found {step}$"), walks.before(episodes[0], step):
+        pass
+    assert counting.starts == 0
+
+
 def test_an_action_that_names_the_recorded_repository_is_moved_to_the_one_here() -> None:
     view = Action("bash", (("command", "cat /workspace/a__b__1.0/x.py"),))
     move = mover(Episode("a__b-1", "t", "task", (Turn("", view, ""),), None, "x"), "/testbed")
