@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from math_track.extract import boxed_answer
-from math_track.gold import QUESTIONS, answer_field, behind_hashes, question
+from math_track.gold import QUESTIONS, answer_field, behind_hashes, is_worked, question
 from math_track.records import Problem
 from srl_agent.errors import ConfigError
 from srl_agent.run_dir import digest
@@ -42,6 +42,12 @@ def _up_to_999(row: Row) -> str:
 def _behind_hashes(row: Row) -> str:
     """GSM8K's, behind its worked answer."""
     return behind_hashes(_answer(row))
+
+
+def _own(row: Row) -> str:
+    """Of a file of one's own: the answer, or what stands behind the hashes of a worked one."""
+    text = _answer(row)
+    return behind_hashes(text) if is_worked(text) else text
 
 
 def _boxed(row: Row) -> str:
@@ -79,7 +85,7 @@ BENCHMARKS = {
     "minerva": Benchmark("Minerva", "math-ai/minervamath:test", 272, gold=_boxed),
     "math500": Benchmark("MATH-500", "HuggingFaceH4/MATH-500:test", 500),
     "gsm8k": Benchmark("GSM8K", "openai/gsm8k@main:test", 1319, gold=_behind_hashes),
-    "problems": Benchmark("problems"),
+    "problems": Benchmark("problems", gold=_own),
 }
 """Names on the command line; `math` there is all of PAPER."""
 

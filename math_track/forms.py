@@ -13,7 +13,7 @@ from json import dumps
 from typing import Any
 
 from math_track.extract import boxed_answer
-from math_track.gold import QUESTIONS, answer_field, behind_hashes, question
+from math_track.gold import QUESTIONS, answer_field, behind_hashes, is_worked, question
 from math_track.records import Problem
 from trajectories.errors import ParseError
 from trajectories.fields import Row, describe_keys, get_name, get_object, optional_text
@@ -163,7 +163,7 @@ OWN = "problems"
 """The form that `math_track.sources.write_problems` writes."""
 FORMS: Mapping[str, tuple[Callable[[Row], bool], Callable[[Row, Where], Problem]]] = {
     "s1k-1.1": (lambda row: "deepseek_attempt" in row, _s1k_1_1),
-    "gsm8k": (lambda row: _asks(row) and _is_worked(row.get("answer")), _gsm8k),
+    "gsm8k": (lambda row: _asks(row) and is_worked(row.get("answer")), _gsm8k),
     OWN: (lambda row: _asks(row) and ("name" in row or "answer" in row), _own),
     "s1k": (lambda row: _asks(row) and "solution" in row, _s1k),
 }
@@ -172,10 +172,6 @@ FORMS: Mapping[str, tuple[Callable[[Row], bool], Callable[[Row, Where], Problem]
 
 def _asks(row: Row) -> bool:
     return any(field in row for field in QUESTIONS)
-
-
-def _is_worked(answer: object) -> bool:
-    return isinstance(answer, str) and "\n####" in answer
 
 
 def _name(row: Row, where: Where, prefix: str) -> str:

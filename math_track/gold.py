@@ -36,6 +36,11 @@ def answer_field(row: Row) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def is_worked(answer: object) -> bool:
+    """Whether an answer is a worked one of GSM8K's form."""
+    return isinstance(answer, str) and "\n####" in answer
+
+
 def behind_hashes(worked: str) -> str:
     """GSM8K's: what stands behind `####` at the end of a worked answer, without the commas of thousands."""
     text = hashed_answer(worked)

@@ -177,3 +177,8 @@ def test_a_slice_keeps_the_names_that_the_whole_gives(tmp_path: Path) -> None:
 def test_what_is_no_slice_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--slice: expected FIRST:BEHIND"):
         parse_slice(text)
+
+
+def test_of_a_worked_answer_with_hashes_only_what_stands_behind_them_is_the_gold_answer(tmp_path: Path) -> None:
+    rows = [{"question": "a", "answer": "6 * 3 = 18\n#### 1,800"}]
+    assert read_benchmark("problems", write(tmp_path / "own.jsonl", rows)).problems[0].answer == "1800"
