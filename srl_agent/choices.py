@@ -84,6 +84,13 @@ def choose_sharding(environment: Mapping[str, str], cpu_only: bool) -> str:
                 f"{name.lower()} cannot be used; leave it out of the accelerate config "
                 "(trainer.gradient_checkpointing saves activations, lora.rank the optimiser's memory)"
             )
+    if environment.get("FSDP_CPU_RAM_EFFICIENT_LOADING", "").lower() == "true":
+        # transformers then fills the weights of all local ranks but 0 with zeros, and accelerate sends them the real
+        # ones when it wraps the policy: too late for the first evaluation, and never for TRL's KL reference.
+        raise ConfigError(
+            "fsdp_cpu_ram_efficient_loading, which accelerate takes for true where nothing is said, leaves zeros for "
+            "weights on all processes but one until training begins; set it to false in the fsdp_config"
+        )
     return "fsdp2"
 
 

@@ -62,6 +62,17 @@ def check_targets(config: Config, model: Any) -> None:
         )
 
 
+def check_reference(config: Config, stage: str, weights: str) -> None:
+    """Refuse a KL term that would measure from the wrong model: TRL reads its reference by the name that the policy's
+    configuration keeps, and that of merged adapters is the model below them."""
+    if config.grpo(stage).beta and not config.lora.rank and has_adapters(weights):
+        raise ConfigError(
+            f"{stage}.beta: the KL term's reference would be {base_of(Path(resolve_model(weights)))} without the "
+            f"adapters in {weights}; set lora.rank to train adapters, save the merged model in a folder of its own and "
+            "start from there, or set beta to 0"
+        )
+
+
 def choose_frozen(config: Config, machine: Machine, engine: str, weights: str) -> tuple[str, str]:
     """How the weights are held that the optimiser does not touch: `4bit`, `bfloat16` or `float32`, and why.
 

@@ -10,7 +10,7 @@ from datasets import Dataset
 from srl_agent.choices import choose_attention, choose_engine, choose_loss_pass
 from srl_agent.config import Config
 from srl_agent.fill import Fill
-from srl_agent.frozen import choose_frozen, frozen_facts, load_for_training, new_adapters
+from srl_agent.frozen import check_reference, choose_frozen, frozen_facts, load_for_training, new_adapters
 from srl_agent.held_out import chat
 from srl_agent.hooks import Hooks
 from srl_agent.run_dir import append_jsonl, beginning, marker
@@ -46,6 +46,7 @@ def run_groups(context: StageContext, weights: str, reward: OutputReward, evalua
 def build_trainer(context: StageContext, weights: str, reward: OutputReward, hooks: Hooks) -> SrlTrainer:
     """The trainer of this stage, its stream of steps at the beginning."""
     config, machine, steps = context.config, context.machine, context.steps
+    check_reference(config, context.stage, weights)
     engine, why_engine = choose_engine(config, machine)
     held = choose_frozen(config, machine, engine, weights)
     model = load_for_training(config, weights, held[0])

@@ -37,7 +37,7 @@ def grpo_settings(
         max_completion_length=section.max_completion_tokens,
         temperature=section.temperature,
         learning_rate=section.learning_rate,
-        lr_scheduler_type=section.lr_scheduler,
+        lr_scheduler_type=_schedule(section.lr_scheduler),
         warmup_steps=section.warmup_steps,
         beta=section.beta,
         epsilon=section.clip_epsilon,
@@ -60,11 +60,16 @@ def sft_settings(config: Config, folder: Path, max_steps: int, processes: int, a
         per_device_train_batch_size=sft.micro_batch_size,
         gradient_accumulation_steps=sft.batch_size // (sft.micro_batch_size * processes),
         learning_rate=sft.learning_rate,
-        lr_scheduler_type=sft.lr_scheduler,
+        lr_scheduler_type=_schedule(sft.lr_scheduler),
         warmup_steps=sft.warmup_ratio,  # transformers 5 reads a value below 1 as a share of all steps
         completion_only_loss=True,
         max_length=None,
     )
+
+
+def _schedule(name: str) -> str:
+    """transformers' name of a schedule behind a warm-up: its `constant` has none, whatever `warmup_steps` says."""
+    return "constant_with_warmup" if name == "constant" else name
 
 
 def _common(config: Config, folder: Path, accelerated: bool, recompute: bool = True) -> dict[str, Any]:

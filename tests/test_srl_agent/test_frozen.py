@@ -17,6 +17,7 @@ from srl_agent.config_load import validate
 from srl_agent.errors import ConfigError
 from srl_agent.frozen import (
     check_quantized,
+    check_reference,
     check_targets,
     choose_frozen,
     goes_on,
@@ -206,3 +207,16 @@ def test_4_bits_take_adapters_and_give_nearly_the_same_probabilities() -> None:
     assert abs(float(loss.detach()) - float(exact(ids, labels=ids).loss.detach())) < 0.5
     trained = [weight for weight in adapted.parameters() if weight.requires_grad]
     assert all(weight.grad is not None and weight.grad.dtype == torch.float32 for weight in trained)
+
+
+def test_a_kl_term_from_merged_adapters_is_refused_as_its_reference_would_lack_them(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "base")
+    with_adapters(tmp_path / "adapters", load_policy(str(tmp_path / "base")))
+    weights, kl = str(tmp_path / "adapters"), {"srl": {"beta": 0.1}}
+    # The name by which TRL reads the reference.
+    assert load_policy(weights).config._name_or_path == str(tmp_path / "base")
+    with pytest.raises(ConfigError, match=r"srl\.beta: the KL term's reference would be .*base without the adapters"):
+        check_reference(settings(rank=0, **kl), "srl", weights)
+    check_reference(settings(rank=2, **kl), "srl", weights)
+    check_reference(settings(rank=0), "srl", weights)
+    check_reference(settings(rank=0, **kl), "srl", str(tmp_path / "base"))

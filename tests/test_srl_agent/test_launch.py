@@ -13,6 +13,7 @@ import pytest
 import torch.distributed as dist
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType
+from accelerate.utils.launch import prepare_multi_gpu_env
 from torch.multiprocessing import spawn
 
 from srl_agent.choices import choose_sharding, leave_the_others, this_machine
@@ -45,6 +46,13 @@ def test_accelerate_reads_from_a_file_what_its_name_says(name: str) -> None:
         assert read.distributed_type == KINDS[kind]
     assert args.use_fsdp == (kind == "fsdp") and (not args.use_fsdp or args.fsdp_version == 2)
     assert args.use_deepspeed == kind.startswith("zero") and (not args.use_deepspeed or args.zero_stage == int(kind[4]))
+
+
+@pytest.mark.parametrize("name", [name for name in launch_names() if name.startswith("fsdp")])
+def test_what_accelerate_tells_the_processes_of_a_shipped_fsdp_file_is_not_refused(name: str) -> None:
+    words = ["--config_file", str(launch_file(name)), "--machine_rank", "0", "-m", "srl_agent", "train"]
+    args, _, _ = _validate_launch_command(launch_command_parser().parse_args(words))
+    assert choose_sharding(prepare_multi_gpu_env(args), cpu_only=False) == "fsdp2"
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -104,6 +112,7 @@ def test_what_accelerate_was_told_about_sharding_is_read_from_its_variables() ->
         ({"ACCELERATE_USE_FSDP": "true"}, False, "fsdp_version: 2"),
         ({**FSDP2, "FSDP_OFFLOAD_PARAMS": "true"}, False, "fsdp_offload_params cannot be used"),
         ({**FSDP2, "FSDP_ACTIVATION_CHECKPOINTING": "true"}, False, "trainer.gradient_checkpointing"),
+        ({**FSDP2, "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}, False, "leaves zeros .* set it to false"),
     ],
 )
 def test_sharding_that_would_fail_is_refused_with_the_remedy(
