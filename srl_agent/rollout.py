@@ -86,6 +86,7 @@ def _sample_chunk(
         attention_mask=mask.repeat_interleave(rollouts, dim=0),
         past_key_values=cache,
         generation_config=settings,
+        synced_gpus=False,  # under ZeRO-3, whose weights are gathered here: processes decode unequally often
     )
     new = sequences[:, ids.shape[1] :].tolist()  # (B*G, T)
     return [_until_end(row, settings.eos_token_id) for row in new]

@@ -252,6 +252,8 @@ def sample_with(
         else unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather)
     )
     with policy as model, trainer.accelerator.autocast():
+        if trainer.model_wrapped is trainer.model and trainer.is_deepspeed_enabled:
+            model.to(trainer.accelerator.device)  # left on the CPU until training begins
         if trainer._sampling_copy:
             with trainer.watch("sync"):
                 model = trainer._sampling_copy.refreshed(model)

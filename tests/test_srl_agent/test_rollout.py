@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
+from torch.multiprocessing import spawn
+from transformers.integrations.deepspeed import set_hf_deepspeed_config
 
 from srl_agent.prompt_tokens import PromptTokens, hit_rate
 from srl_agent.rollout import evened, prefill, sample_groups
@@ -107,3 +112,28 @@ def test_processes_that_send_equally_many_prompts_each_get_their_own_outputs() -
     for rank, prompts in enumerate(of_ranks):  # as trl/generation/vllm_generation.py cuts them
         mine = gathered[rank * len(sent[rank]) : (rank + 1) * len(sent[rank])][: len(prompts) * rollouts]
         assert mine == [prompt for prompt in prompts for _ in range(rollouts)]
+
+
+class Zero3:
+    """What transformers asks of DeepSpeed's settings."""
+
+    def is_zero3(self) -> bool:
+        return True
+
+
+def sample_unequally(rank: int, rendezvous: str) -> None:
+    """In one of two processes: one decodes twice, the other once, before both meet."""
+    patience = timedelta(seconds=300)
+    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2, timeout=patience)
+    model, settings = tiny_model(), Zero3()
+    set_hf_deepspeed_config(settings)
+    for _ in range(2 - rank):
+        sample(model, 1, 0.0)
+    met = torch.tensor([10.0])
+    dist.all_reduce(met)
+    assert met.item() == 20
+    dist.destroy_process_group()
+
+
+def test_processes_that_decode_unequally_often_do_not_wait_for_each_other_under_zero_3(tmp_path: Path) -> None:
+    spawn(sample_unequally, (str(tmp_path / "rendezvous"),), nprocs=2)
