@@ -79,8 +79,11 @@ class Records:
         self._used[key] += 1
         if self._stream is not None:
             lines = [json.dumps({"key": key, "records": records})] if self._journal else map(json.dumps, records)
-            self._stream.write("".join(f"{line}\n" for line in lines))
-            self._stream.flush()
+            try:
+                self._stream.write("".join(f"{line}\n" for line in lines))
+                self._stream.flush()
+            except OSError as error:  # a full disk names no file
+                raise OSError(error.errno, error.strerror or str(error), str(self.path)) from error
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
         if self._stream is None:

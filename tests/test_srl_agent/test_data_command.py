@@ -119,10 +119,13 @@ def test_steps_refuses_a_file_for_its_folder_before_the_work(episodes: Path) -> 
         srl_agent("steps", "no-such-file", "--output", episodes)
 
 
-def test_steps_without_an_input_takes_the_bundled_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert srl_agent("steps", "--output", tmp_path) == 0
+def test_steps_without_an_input_takes_the_bundled_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # an empty name is no input, and not this folder
+    assert srl_agent("steps", "--output", "steps") == 0
     out = capsys.readouterr().out
-    assert "bundled" in out and len(read_steps(tmp_path / "train.jsonl")) > 100
+    assert "bundled" in out and len(read_steps(tmp_path / "steps" / "train.jsonl")) > 100
 
 
 def test_steps_prints_the_floors_and_that_tokens_are_estimated(
@@ -156,6 +159,34 @@ def test_steps_takes_the_context_and_settings(episodes: Path, tmp_path: Path) ->
 def test_a_wrong_setting_is_a_configuration_error(episodes: Path, tmp_path: Path, setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         srl_agent("steps", episodes, "--output", tmp_path / "steps", "--set", setting)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("", "in.jsonl"), ("", "new.jsonl"), ("*.jsonl", "in.jsonl"), ("i*", "in.jsonl")]
+)
+def test_a_conversion_never_writes_among_what_it_reads(
+    episodes: Path, tmp_path: Path, source: str, target: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "in.jsonl").write_bytes(Path(episodes).read_bytes())
+    with pytest.raises(ConfigError, match="would be read; name a place outside"):
+        srl_agent("convert", folder / source, folder / target)
+    assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [("in.jsonl", Path(episodes).read_bytes())]
+
+
+def test_steps_never_replace_what_they_are_cut_from(episodes: Path, tmp_path: Path) -> None:
+    before = Path(episodes).read_bytes()
+    (tmp_path / "train.jsonl").write_bytes(before)
+    with pytest.raises(ConfigError, match="same file"):
+        srl_agent("steps", tmp_path / "train.jsonl", "--output", tmp_path)
+    assert (tmp_path / "train.jsonl").read_bytes() == before
+
+
+def test_a_loss_report_never_replaces_the_episodes(episodes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--report: .* is the output"):
+        srl_agent("convert", episodes, tmp_path / "out.jsonl", "--report", tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_a_conversion_never_replaces_its_input(episodes: Path) -> None:

@@ -17,7 +17,9 @@ from trajectories.formats import iter_episodes
 from trajectories.gates import GateTally, gate_episodes
 from trajectories.records import Episode
 from trajectories.report import Tally
+from trajectories.sources import FOLDER_SUFFIXES, FileSource, find_sources
 from trajectories.store import write_episodes
+from trajectories.streams import inner_suffix
 
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".zip", ".parquet")
 
@@ -28,6 +30,10 @@ def convert(args: argparse.Namespace) -> int:
     Gates, where asked, drop episodes; what they find at single steps is reported only, as an episode holds them all.
     """
     refuse_same(args.input, args.output)
+    if args.report:
+        refuse_same(args.input, args.report)
+        if os.path.realpath(args.report) == os.path.realpath(args.output):
+            raise ConfigError(f"--report: {args.report} is the output; name another file")
     data = config_of(args).data
     tally, gates = Tally(), GateTally()
     gated = gate_episodes(
@@ -56,6 +62,15 @@ def _some(episodes: Iterable[Episode], message: str, gates: GateTally) -> Iterat
         raise ParseError(f"{message}: {gates_line(gates.report())}")
 
 
+def _would_be_read(source: str, path: Path) -> bool:
+    """Whether a folder or glob takes that file as input, now or once it is written."""
+    if Path(source).is_dir():
+        return Path(os.path.realpath(source)) in path.parents and inner_suffix(path) in FOLDER_SUFFIXES
+    if Path(source).exists() or not path.exists() or not any(sign in source for sign in "*?["):
+        return False
+    return any(isinstance(one, FileSource) and path.samefile(one.path) for one in find_sources(source))
+
+
 def refuse_same(source: str, target: str) -> None:
     """A conversion loses what its output does not hold, so it never replaces what it reads.
 
@@ -65,6 +80,8 @@ def refuse_same(source: str, target: str) -> None:
     path = Path(os.path.realpath(target))  # folders that are yet to be made, and `..` behind them, included
     if path == Path(os.path.realpath(source)) or (path.exists() and Path(source).exists() and path.samefile(source)):
         raise ConfigError(f"{target}: input and output are the same file; name another output")
+    if _would_be_read(source, path):
+        raise ConfigError(f"{target}: is among what {source} stands for, and would be read; name a place outside")
     if target == "-" or (path.exists() and not path.is_file()):
         raise ConfigError(f"{target}: expected the name of a file to write")
     if path.suffix in PACKED:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srl_agent.commands.data.console import open_console, print_gates, print_report, print_table, say, warn_of_losses
+from srl_agent.commands.data.convert import refuse_same
 from srl_agent.commands.data.settings import ESTIMATED, config_of, token_counter
 from srl_agent.config import Config
 from srl_agent.errors import ConfigError
@@ -22,6 +23,10 @@ def steps(args: argparse.Namespace) -> int:
     """Write `train.jsonl` and `held_out.jsonl` into `--output`; raises SrlError, ParseError and OSError."""
     if Path(args.output).exists() and not Path(args.output).is_dir():
         raise ConfigError(f"--output: {args.output} is a file; expected a folder, which gets train.jsonl")
+    paths = {name: Path(args.output) / f"{name}.jsonl" for name in ("train", "held_out")}
+    if args.input:
+        for path in paths.values():
+            refuse_same(args.input, str(path))
     config = config_of(args)
     count_tokens = token_counter(args.tokenizer)
     loaded = load_step_data(config.data, SYSTEM_PROMPT, count_tokens)
@@ -35,8 +40,7 @@ def steps(args: argparse.Namespace) -> int:
     print_gates(console, loaded.gates)
     _print_floors(console, config, SweDomain().floors(config, sets.train))
     for name, rows in (("train", sets.train), ("held_out", sets.held_out)):
-        path = Path(args.output) / f"{name}.jsonl"
-        say(console, f"wrote {path}: {plural(write_steps(path, rows), 'step')}")
+        say(console, f"wrote {paths[name]}: {plural(write_steps(paths[name], rows), 'step')}")
     warn_of_losses(console, loaded.report)
     return 0
 
