@@ -27,9 +27,10 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "srl, calls compared wrapped": ("srl", ("reward.text=wrapped",)),
     "one-step (whole episodes)": ("srl", ("srl.target=episode", "srl.max_completion_tokens=448")),
     "more sft": ("sft", ("sft.batch_size=8", "sft.lr_scheduler=constant")),
-    "rlvr": ("rlvr", ()),
+    "rlvr": ("rlvr", ("rlvr.prompts_per_step=2", "rlvr.rollouts=4")),
 }
-"""Name to (stage, settings); `srl -> rlvr` goes on from the arm `srl` with the settings of `rlvr`."""
+"""Name to (stage, settings); `srl -> rlvr` goes on from the arm `srl` with the settings of `rlvr`, whose outputs are
+whole rollouts in sandboxes: the preset's 2 tasks x 4 of them an optimiser step."""
 Summary = dict[str, Any]
 """What `eval steps` writes."""
 Table = dict[tuple[str, int], list[Summary]]
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/arms"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=24, help="optimiser steps of each arm")
+    parser.add_argument("--rlvr-steps", type=int, help="those of rlvr, which take minutes each; as many by default")
     parser.add_argument("--rate", default="3e-5", help="learning rate of each arm")
     parser.add_argument("--rollouts", type=int, default=8, help="outputs of each of the 4 prompts of an optimiser step")
     parser.add_argument("--outputs", type=int, default=2, help="outputs that are scored of each held-out step")
@@ -87,6 +89,12 @@ def curve(args: argparse.Namespace, arm: str, seed: int, start: Path) -> list[Su
     return curves
 
 
+def steps_of(args: argparse.Namespace, arm: str) -> int:
+    """Optimiser steps of an arm."""
+    rlvr = arm in ("rlvr", CHAINED) and args.rlvr_steps
+    return int(args.rlvr_steps if rlvr else args.steps)
+
+
 def arm_name(arm: str, seed: int) -> str:
     """The run directory of an arm."""
     return f"seed{seed}-" + "".join(letter if letter.isalnum() else "-" for letter in arm)
@@ -95,8 +103,9 @@ def arm_name(arm: str, seed: int) -> str:
 def run_arm(args: argparse.Namespace, arm: str, name: str, seed: int, start: Path) -> list[Path]:
     """Checkpoints half-way and at the end of an arm."""
     stage, settings = ARMS[arm]
-    common = [f"model.name={start}", f"seed={seed}", "data.held_out_steps=1", f"trainer.save_every={args.steps // 2}"]
-    common += [f"{stage}.max_steps={args.steps}", f"{stage}.learning_rate={args.rate}"]
+    steps = steps_of(args, arm)
+    common = [f"model.name={start}", f"seed={seed}", "data.held_out_steps=1", f"trainer.save_every={steps // 2}"]
+    common += [f"{stage}.max_steps={steps}", f"{stage}.learning_rate={args.rate}"]
     if stage != "sft":
         common += [f"{stage}.prompts_per_step=4", f"{stage}.rollouts={args.rollouts}"]
     return train(args, name, stage, (*common, *settings))[-2:]
@@ -172,8 +181,9 @@ def draw(args: argparse.Namespace, table: Table) -> None:
         print("no figure: pip install matplotlib")
         return
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    places = (0, args.steps // 2, args.steps)
     for arm in args.arms:
+        steps = steps_of(args, arm)
+        places = (0, steps // 2, steps)
         rewards = [[table[arm, seed][place]["reward"] for seed in args.seeds] for place in range(3)]
         bars = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in rewards]
         axes.errorbar(places, [statistics.fmean(values) for values in rewards], bars, label=arm, capsize=3)

@@ -68,7 +68,7 @@ def scored_groups(
     # Every process samples as many prompts, as engines that gather them expect; what is over counts nowhere.
     places = range(rank, -(-len(steps) // world) * world, world)
     mine = [steps[place % len(steps)] for place in places]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
         torch.manual_seed(seed)
         scores = score(mine)
     groups = [

@@ -88,7 +88,7 @@ def plans(config: Config, machine: Machine, lengths: Lengths, limit: float) -> l
     model = empty_model(config.model.name)
     check_targets(config, model)
     shape = shape_of(model, config.lora)
-    saved = checkpoint_bytes(shape.adapters if config.lora.rank else shape.parameters)
+    saved = checkpoint_bytes(shape.adapters if config.lora.rank else shape.parameters, machine.sharding)
     found = []
     for stage in config.stages:
         if stage == "sft":

@@ -150,9 +150,12 @@ def new_run(output: str, default: Path) -> Path:
     return run
 
 
-def checkpoint_bytes(parameters: int) -> int:
-    """Of a checkpoint that trains so many parameters: float32 weights and two moments of Adam."""
-    return 12 * parameters
+def checkpoint_bytes(parameters: int, sharding: str = "") -> int:
+    """Of a checkpoint that trains so many parameters: float32 weights and two moments of Adam.
+
+    Where the weights are sharded accelerate writes them once more, to go on from.
+    """
+    return (16 if sharding else 12) * parameters
 
 
 def free_bytes(folder: Path) -> int:
@@ -163,10 +166,10 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def check_space(folder: Path, parameters: int, checkpoints: int) -> None:
+def check_space(folder: Path, parameters: int, checkpoints: int, sharding: str = "") -> None:
     """Refuse to begin what the disk cannot hold."""
     folder.mkdir(parents=True, exist_ok=True)
-    needed, free = checkpoint_bytes(parameters) * checkpoints, free_bytes(folder)
+    needed, free = checkpoint_bytes(parameters, sharding) * checkpoints, free_bytes(folder)
     if free < needed:
         raise ConfigError(
             f"output: {folder} has {free / 1e9:.1f} GB free, and {checkpoints} checkpoints of {parameters / 1e6:.0f} M "

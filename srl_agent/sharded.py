@@ -30,6 +30,31 @@ def twin_of(trainer: Any) -> Twin | None:
     return Twin(trainer.model, torch.bfloat16 if trainer.args.bf16 else None)
 
 
+@contextmanager
+def as_it_stands(trainer: Any) -> Iterator[None]:
+    """For TRL's hand-over of weights to vLLM, before training begins as well.
+
+    FSDP2 has taken nothing apart then, and TRL's walk would ask each weight for its parts; with FSDP and DeepSpeed the
+    model is still on the CPU, from where NCCL sends nothing.
+    """
+    distributed = trainer.vllm_generation._dist
+    version = distributed.fsdp_version
+    begin_on_device(trainer)
+    if not is_sharded(trainer.model):
+        distributed.fsdp_version = None
+    try:
+        yield
+    finally:
+        distributed.fsdp_version = version
+
+
+def begin_on_device(trainer: Any) -> None:
+    """FSDP and DeepSpeed leave the model on the CPU until training begins; the first evaluation comes before."""
+    waits = trainer.is_deepspeed_enabled and trainer.model_wrapped is trainer.model
+    if waits or (trainer.accelerator.is_fsdp2 and not is_sharded(trainer.model)):
+        trainer.model.to(trainer.accelerator.device)
+
+
 class Twin:
     """A copy of a model's modules without weights of its own; made before the model is wrapped.
 
@@ -75,13 +100,13 @@ class Twin:
         return self.module.train(sharded.training)
 
     @contextmanager
-    def sampling(self, model: Any, device: torch.device) -> Iterator[Any]:
+    def sampling(self, model: Any) -> Iterator[Any]:
         """What to sample with, without gradients: processes sample unequal numbers of tokens.
 
-        Before training begins, when nothing is sharded yet, the model itself, on the device.
+        Before training begins, when nothing is sharded yet, the model itself.
         """
         if not is_sharded(model):
-            yield model.to(device)
+            yield model
             return
         with torch.no_grad():
             yield self.filled(model)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils.memory import clear_device_cache
+
 from srl_agent.choices import Machine
 from srl_agent.config import Config
 from srl_agent.cpu import give_back_memory
@@ -94,7 +96,7 @@ class StageContext:
     def check_space(self, model: Any) -> None:
         """Refuse to begin where the stage's checkpoints would not fit on the disk."""
         saved = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-        check_space(self.folder, saved, self.checkpoints)
+        check_space(self.folder, saved, self.checkpoints, self.machine.sharding)
 
     def step_done(self) -> None:
         """Called after each optimiser step."""
@@ -124,6 +126,7 @@ def run_stages(make_context: Callable[[str], StageContext], stages: tuple[str, .
                 _clear(context, checkpoint)
             module, _, function = STAGES[stage].partition(":")
             getattr(importlib.import_module(module), function)(context, weights)
+            clear_device_cache(garbage_collection=True)  # a trainer is a ring of references: the next needs its room
         else:
             context.progress.say(f"{stage}: finished before, {checkpoint}")
         best = best_checkpoint(context.folder)

@@ -29,7 +29,7 @@ from srl_agent.hooks import mark_complete
 from srl_agent.loss_pass import LossTokens, grouped_logps, through
 from srl_agent.play import Request, Rollout, anyone_among
 from srl_agent.rollout import end_tokens, evened, sample_groups
-from srl_agent.sharded import is_sharded, twin_of
+from srl_agent.sharded import as_it_stands, begin_on_device, is_sharded, twin_of
 from srl_agent.stage_evaluation import NEVER
 from srl_agent.step_reward import OutputReward
 from srl_agent.step_stream import StepStream
@@ -67,7 +67,7 @@ class SrlTrainer(WithoutCard, Filling, GRPOTrainer):  # type: ignore[misc]  # TR
         self._buffered_inputs: list[Batch] | None = None
         if self.args.use_vllm:
             generation = self.vllm_generation
-            generation.sync_weights = self.watch.timing("sync", generation.sync_weights)
+            generation.sync_weights = self.watch.timing("sync", as_it_stands(self)(generation.sync_weights))
         self.colocated = self._colocated_vllm()
         self.use_vllm = self.args.use_vllm or self.colocated is not None  # TRL then corrects for the engine's rounding
         self._sampling_copy, self._twin = sampling_copy(self, config), twin_of(self)
@@ -245,15 +245,14 @@ def sample_with(
     ends: Sequence[int],
 ) -> list[list[int]]:
     """Outputs of the trainer's present weights, as `srl_agent.rollout.sample_groups` gives them."""
+    begin_on_device(trainer)
     gather = getattr(trainer.args, "ds3_gather_for_generation", True)
     policy = (
-        trainer._twin.sampling(trainer.model, trainer.accelerator.device)
+        trainer._twin.sampling(trainer.model)
         if trainer._twin
         else unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather)
     )
     with policy as model, trainer.accelerator.autocast():
-        if trainer.model_wrapped is trainer.model and trainer.is_deepspeed_enabled:
-            model.to(trainer.accelerator.device)  # left on the CPU until training begins
         if trainer._sampling_copy:
             with trainer.watch("sync"):
                 model = trainer._sampling_copy.refreshed(model)

@@ -12,6 +12,7 @@ from srl_agent.run_dir import (
     beginning,
     best_checkpoint,
     check_space,
+    checkpoint_bytes,
     complete_checkpoints,
     forget_after,
     free_bytes,
@@ -126,6 +127,10 @@ def test_a_disk_that_cannot_hold_the_checkpoints_is_refused_at_the_start(tmp_pat
     check_space(tmp_path / "srl", 1000, 2)
     with pytest.raises(ConfigError, match=r"GB free.*--output"):
         check_space(tmp_path / "srl", 10**15, 2)
+
+
+def test_checkpoints_of_sharded_weights_have_these_once_more() -> None:
+    assert (checkpoint_bytes(1000), checkpoint_bytes(1000, "fsdp2")) == (12_000, 16_000)
 
 
 def test_the_room_for_a_directory_that_is_not_there_yet_is_that_of_its_disk(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 from torch.multiprocessing import spawn
+from trl.distributed import DistributedBackend
+from trl.generation.vllm_generation import VLLMGeneration
 
 from srl_agent.launch import launch_file
 from srl_agent.loss_pass import grouped_logps
-from srl_agent.sharded import Twin
+from srl_agent.sharded import Twin, as_it_stands, is_sharded
 from srl_agent.testing import save_tiny, tiny_model
 
 SETTINGS = {
@@ -96,6 +99,32 @@ def compare(rank: int, rendezvous: str, family: str, recompute: bool) -> None:
 @pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_processes_with_unequal_numbers_of_trees_get_the_mean_gradient(tmp_path: Path, recompute: bool) -> None:
     spawn(compare, (str(tmp_path / "rendezvous"), "qwen3", recompute), nprocs=2)
+
+
+def hand_over(rank: int, rendezvous: str) -> None:
+    """In one of two processes: what TRL would give vLLM, before and after the weights are sharded."""
+    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    model = tiny_model("llama")
+    whole = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    generation = object.__new__(VLLMGeneration)
+    generation.model, generation.accelerator = model, SimpleNamespace(is_fsdp2=True, device=torch.device("cpu"))
+    generation._dist = object.__new__(DistributedBackend)
+    generation._dist.fsdp_version, generation._dist.zero_stage = 2, 0
+    trainer = SimpleNamespace(
+        model=model, accelerator=generation.accelerator, is_deepspeed_enabled=False, vllm_generation=generation
+    )
+    given = as_it_stands(trainer)(lambda: dict(generation._iter_named_params()))
+    for _ in ("before", "after"):
+        found = given()
+        assert found.keys() == whole.keys() and generation._dist.is_fsdp
+        assert all(torch.equal(found[name], weight) for name, weight in whole.items())
+        if not is_sharded(model):
+            fully_shard(model)
+    dist.destroy_process_group()
+
+
+def test_weights_are_handed_over_before_they_are_sharded_and_after(tmp_path: Path) -> None:
+    spawn(hand_over, (str(tmp_path / "rendezvous"),), nprocs=2)
 
 
 def test_a_twin_shares_what_the_model_shares_and_holds_no_weights() -> None:
