@@ -26,7 +26,7 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "srl, every group kept": ("srl", ("srl.dynamic_sampling.enabled=false",)),
     "srl, calls compared wrapped": ("srl", ("reward.text=wrapped",)),
     "one-step (whole episodes)": ("srl", ("srl.target=episode", "srl.max_completion_tokens=448")),
-    "more sft": ("sft", ("sft.batch_size=8", "sft.lr_scheduler=constant")),
+    "more sft": ("sft", ("sft.batch_size=8", "sft.lr_scheduler=constant", "sft.warmup_ratio=0")),
     "rlvr": ("rlvr", ("rlvr.prompts_per_step=2", "rlvr.rollouts=4")),
 }
 """Name to (stage, settings); `srl -> rlvr` goes on from the arm `srl` with the settings of `rlvr`, whose outputs are
