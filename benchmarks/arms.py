@@ -181,14 +181,14 @@ def draw(args: argparse.Namespace, table: Table) -> None:
         print("no figure: pip install matplotlib")
         return
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    for arm in args.arms:
-        steps = steps_of(args, arm)
-        places = (0, steps // 2, steps)
+    for number, arm in enumerate(args.arms):
+        steps, begin = steps_of(args, arm), args.steps if arm == CHAINED else 0
+        places = [begin + place + 0.04 * number for place in (0, steps // 2, steps)]  # bars beside each other
         rewards = [[table[arm, seed][place]["reward"] for seed in args.seeds] for place in range(3)]
         bars = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in rewards]
         axes.errorbar(places, [statistics.fmean(values) for values in rewards], bars, label=arm, capsize=3)
     axes.set(xlabel="optimiser steps after the cold start", ylabel="reward on held-out steps")
-    axes.legend()
+    axes.legend(loc="upper left", fontsize="small")
     figure.savefig(args.output / "arms.svg")
     print(f"figure: {args.output / 'arms.svg'}")
 
