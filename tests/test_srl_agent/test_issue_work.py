@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from chat_endpoint import completion, endpoint
 from needs import need
 from swe_rows import swe_row
 
@@ -17,6 +18,7 @@ from srl_agent.swe_eval.predictions import write_predictions
 from srl_agent.swe_eval.records import Prediction
 
 ABSENT = "127.0.0.1:9/none:0"
+NOBODY = "http://127.0.0.1:9/v1"
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def words(tmp_path: Path) -> list[str]:
         need(reason)
     rows = tmp_path / "rows.json"
     rows.write_text(json.dumps([swe_row("a__a-1", image=ABSENT)]))
-    server = ["--server", "http://127.0.0.1:9/v1", "--server-model", "m", "--retries", "0"]
+    server = ["--server", NOBODY, "--server-model", "m", "--retries", "0"]
     output = ["--output", str(tmp_path / "out"), "--no-scoring"]
     return ["eval", "issues", "--rows", str(rows), *server, *output]
 
@@ -39,10 +41,20 @@ def test_an_absent_image_is_told_before_any_work(words: list[str], capsys: pytes
 def test_an_absent_image_is_fetched_for_the_work_when_asked(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*words, "--pull"]) == 1
+    with endpoint(lambda body: completion("")) as server:
+        assert main([server.url if word == NOBODY else word for word in [*words, "--pull"]]) == 1
     told = capsys.readouterr().out
     assert "1 image not here: each is pulled for its first sandbox" in told
     assert f"image {ABSENT} is not here and cannot be pulled" in told
+
+
+def test_a_server_that_is_not_there_is_told_before_any_sandbox(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--pull"]) == 2
+    said = capsys.readouterr()
+    assert f"{NOBODY}/chat/completions: cannot be reached" in said.err
+    assert "cannot be pulled" not in said.out
 
 
 def test_the_image_of_a_task_that_has_its_prediction_is_not_needed(words: list[str], tmp_path: Path) -> None:
