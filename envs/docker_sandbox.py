@@ -123,12 +123,15 @@ class DockerSandbox(Sandbox):
                 f"no room for a snapshot of {size >> 20} MB: {len(self._family.snapshots)} of this sandbox's "
                 f"hold {held >> 20} MB of the {allowed} allowed (Limits.snapshots_mb); they go when it is closed"
             )
+        again(lambda: self._commit(image, tag))  # nothing is paused: a file that goes while it is read may fail one
+        self._family.snapshots[image] = size
+        return image
+
+    def _commit(self, image: str, tag: str) -> None:
         with engine_errors("a snapshot"):
             # The container's labels are the image's too, but for its name; the comment is what none inherits from it.
             label = f'LABEL "{NAMED}"="{image}"'
             engine().api.commit(self.container, SNAPSHOTS, tag, message=image, changes=[label], pause=False)
-        self._family.snapshots[image] = size
-        return image
 
     def fork(self, snapshot: str = "") -> DockerSandbox:
         """See `envs.base.Sandbox`."""
