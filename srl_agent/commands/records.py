@@ -5,14 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from srl_agent.errors import ConfigError
 from srl_agent.wording import plural
 from trajectories.store import write_atomically
+
+T = TypeVar("T")
 
 
 class Records:
@@ -72,6 +74,15 @@ class Records:
         self.count += len(records)
         self.earlier += len(records)
         return records
+
+    def left(self, jobs: Iterable[T], key: Callable[[T], str], take: Callable[[list[Any]], object]) -> Iterator[T]:
+        """The jobs to do; `take` is given the records of each that the command before finished."""
+        for job in jobs:
+            finished = self.finished(key(job))
+            if finished is None:
+                yield job
+            else:
+                take(finished)
 
     def add(self, key: str, records: Sequence[Any]) -> None:
         """Keep the records of a job, in the disk's cache at least."""

@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from envs.replay import EpisodeReplay
     from srl_agent.commands.data.console import open_console, say, warn_of_losses
     from trajectories.report import Tally
     from trajectories.sources import find_sources
@@ -54,7 +55,9 @@ def _run(args: argparse.Namespace) -> int:
             say(console, records.going_on)
         key = partial(_key, executing.made_with(args, places.name))
         try:
-            left = _left(_episodes(args, tally), records, key, done)
+            left = records.left(
+                _episodes(args, tally), key, lambda found: done.extend(map(EpisodeReplay.from_json, found))
+            )
             for outcome in _outcomes(args, places, left):
                 if outcome.value is None:
                     failed.append(outcome.error)
@@ -76,20 +79,6 @@ def _key(made_with: Mapping[str, Any], episode: Episode) -> str:
     from trajectories.codec import episode_to_json
 
     return digest([made_with, episode_to_json(episode)])
-
-
-def _left(
-    episodes: Iterable[Episode], records: Records, key: Callable[[Episode], str], done: list[EpisodeReplay]
-) -> Iterator[Episode]:
-    """The episodes to replay; those that the same command finished before it was stopped are added to `done`."""
-    from envs.replay import EpisodeReplay
-
-    for episode in episodes:
-        finished = records.finished(key(episode))
-        if finished is None:
-            yield episode
-        else:
-            done.extend(map(EpisodeReplay.from_json, finished))
 
 
 def _outcomes(

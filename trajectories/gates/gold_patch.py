@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from trajectories.gates.base import Forgetful, GateSettings, excerpt
@@ -59,6 +60,7 @@ class GoldPatch(Forgetful):
             seen |= gold & telling_lines([turn.observation])
 
 
+@lru_cache(maxsize=8)  # asked several times of each episode, and runs of one task often stand together
 def added_lines(patch: str) -> frozenset[str]:
     """The telling lines that a unified diff adds and does not also take away, without indentation."""
     lines = [line for line in patch.splitlines() if not line.startswith(("+++", "---"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -78,7 +78,7 @@ def _compare(args: argparse.Namespace) -> int:
         if records.going_on:
             say(console, records.going_on)
         key = partial(_key, executing.made_with(args, places.name))
-        jobs = _left(jobs, records, key, found)
+        jobs = list(records.left(jobs, key, lambda rows: found.extend(map(_compared, rows))))
         try:
             for outcome in _told(console, _outcomes(args, places, jobs), len(jobs)):
                 if outcome.value is None:
@@ -101,16 +101,8 @@ def _key(made_with: Mapping[str, Any], job: Job) -> str:
     return digest([made_with, episode_to_json(job.episode), job.step, list(job.outputs)])
 
 
-def _left(jobs: Iterable[Job], records: Records, key: Callable[[Job], str], found: list[Compared]) -> list[Job]:
-    """The jobs to do; those that the same command finished before it was stopped are added to `found`."""
-    left = []
-    for job in jobs:
-        finished = records.finished(key(job))
-        if finished is None:
-            left.append(job)
-        for record in finished or []:
-            found.append(Compared(**{**record, "differs_in": tuple(record["differs_in"])}))
-    return left
+def _compared(record: Mapping[str, Any]) -> Compared:
+    return Compared(**{**record, "differs_in": tuple(record["differs_in"])})
 
 
 def _outcomes(args: argparse.Namespace, places: Places, jobs: Sequence[Job]) -> Iterator[Outcome[Job, list[Compared]]]:
